@@ -1,0 +1,78 @@
+//! What the engine is told: parsed, whole and without ambient state. The service makes it from its
+//! settings; whoever uses the engine as a library makes it by hand.
+
+use std::path::PathBuf;
+
+use crate::finding::Severity;
+use crate::path::TreePath;
+use crate::plan::PruneLimit;
+use crate::source::Source;
+
+/// What one engine keeps equal to what.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where the skills come from.
+    pub source: Source,
+    /// Which of them.
+    pub selection: Selection,
+    /// The target directory: absolute.
+    pub target: PathBuf,
+    /// The state directory: absolute, on the file system of the target.
+    pub state: PathBuf,
+    /// Names this target in the audit.
+    pub environment: String,
+    /// What may enter.
+    pub judging: Judging,
+    /// What holding one skill means for the others.
+    pub hold: Hold,
+    /// Take over files that are not ours at paths that git wants.
+    pub adopt: bool,
+    /// How many of the owned skills may go at once.
+    pub prune_limit: PruneLimit,
+    /// Refuse to create anything while the target is on the root file system's device.
+    pub require_mount: bool,
+    /// How many bytes of drifted files are kept (`DRIFT_MAX_BYTES`).
+    pub drift_max_bytes: u64,
+}
+
+/// Which skills of a commit are wanted, and where they go.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// The directory of the repository that holds the skills; none for its root.
+    pub root: Option<TreePath>,
+    /// Globs over skill paths: only what matches one is wanted; all, where there is none.
+    pub include: Vec<globset::Glob>,
+    /// Globs over skill paths: what matches one is not wanted.
+    pub exclude: Vec<globset::Glob>,
+    /// How skills lie on the volume.
+    pub layout: Layout,
+}
+
+/// How skills lie on the volume.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// As they lie in git.
+    #[default]
+    Mirror,
+    /// Each in a directory of its own: `golden-horde.md` becomes `golden-horde/SKILL.md`.
+    Folder,
+}
+
+/// What may enter.
+#[derive(Debug, Clone, Copy)]
+pub struct Judging {
+    /// The Agent Skills reference rules are errors.
+    pub strict: bool,
+    /// The lowest severity that holds a skill, structure aside; none where only structure holds.
+    pub block: Option<Severity>,
+}
+
+/// What holding one skill means for the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Hold {
+    /// They converge.
+    #[default]
+    Skill,
+    /// They wait: a commit is served whole or not at all.
+    Revision,
+}

@@ -1,0 +1,136 @@
+//! What a pass came to: the outcome, who must act, and the report that everyone is shown.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::finding::Held;
+use crate::ids::{CommitId, PassId, Timestamp};
+use crate::plan::SkillChange;
+use crate::trigger::Trigger;
+
+/// What a pass came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The volume was already what git says.
+    InSync,
+    /// The volume was changed into what git says.
+    Applied,
+    /// Converged, but skills are held at their last good version.
+    Degraded,
+    /// The change waits for `confirm`.
+    Guarded,
+    /// It may succeed later, by itself.
+    Failed,
+    /// A person or a commit must act first.
+    Stalled,
+    /// Suspended: looked, and changed nothing.
+    Suspended,
+}
+
+impl Outcome {
+    /// All of them, for metrics that must show a zero.
+    pub const ALL: [Self; 7] = [
+        Self::InSync,
+        Self::Applied,
+        Self::Degraded,
+        Self::Guarded,
+        Self::Failed,
+        Self::Stalled,
+        Self::Suspended,
+    ];
+
+    /// The exit code of a command that ran such a pass.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::InSync | Self::Applied => 0,
+            Self::Failed => 1,
+            Self::Degraded => 3,
+            Self::Guarded => 4,
+            Self::Stalled | Self::Suspended => 5,
+        }
+    }
+
+    /// Whether the volume is now what git says, but for what is held.
+    pub fn is_converged(self) -> bool {
+        matches!(self, Self::InSync | Self::Applied | Self::Degraded)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::InSync => "in_sync",
+            Self::Applied => "applied",
+            Self::Degraded => "degraded",
+            Self::Guarded => "guarded",
+            Self::Failed => "failed",
+            Self::Stalled => "stalled",
+            Self::Suspended => "suspended",
+        })
+    }
+}
+
+/// Who must act after an error: it decides outcome, exit code and retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Nobody: it may succeed by itself, after as long as the server asked for.
+    Retry(Option<Duration>),
+    /// A person or a commit; the poll goes on and heals it when they have.
+    Person,
+    /// An operator confirms the change.
+    Confirm,
+}
+
+impl Remedy {
+    /// The outcome of a pass that ended so.
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Self::Retry(_) => Outcome::Failed,
+            Self::Person => Outcome::Stalled,
+            Self::Confirm => Outcome::Guarded,
+        }
+    }
+}
+
+/// Where the time of a pass went, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "each is a stage of the pass, by its name")]
+pub struct StagesMs {
+    pub fetch: u64,
+    pub desired: u64,
+    pub judge: u64,
+    pub observe: u64,
+    pub plan: u64,
+    pub apply: u64,
+    pub record: u64,
+}
+
+/// The report of a pass, the same object wherever it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassReport {
+    /// Its number.
+    pub pass: PassId,
+    /// Why it ran.
+    pub trigger: Trigger,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// The commit that it looked at; none where the fetch failed.
+    pub revision: Option<CommitId>,
+    /// The commit that was applied last, this pass included.
+    pub applied_revision: Option<CommitId>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// Where the time went.
+    pub stages_ms: StagesMs,
+    /// What it changed; empty where it changed nothing.
+    pub changes: Vec<SkillChange>,
+    /// The skills that are not served as git has them.
+    pub held: Vec<Held>,
+    /// What went wrong and what to do: the error and its causes in one text.
+    pub error: Option<String>,
+}

@@ -1,0 +1,5 @@
+//! The source: a commit of a repository, fetched into a bare mirror of ours.
+
+/// Where the skills come from.
+#[derive(Debug, Clone)]
+pub struct Source;

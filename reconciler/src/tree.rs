@@ -1,0 +1,86 @@
+//! What is served and what may be: skills as sets of files, by content.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{BlobId, CommitId, Digest, SkillId};
+use crate::path::TreePath;
+
+/// The two modes that git knows for a file, and that we publish: 0644 and 0755.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileMode {
+    /// 0644.
+    Regular,
+    /// 0755.
+    Executable,
+}
+
+impl FileMode {
+    /// The permission bits on the volume.
+    pub fn bits(self) -> u32 {
+        match self {
+            Self::Regular => 0o644,
+            Self::Executable => 0o755,
+        }
+    }
+}
+
+/// One file as git has it and as the volume should have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileVersion {
+    /// Where its bytes are in the mirror.
+    pub blob: BlobId,
+    /// The SHA-256 of those bytes.
+    pub digest: Digest,
+    /// How many bytes they are.
+    pub size: u64,
+    /// Its mode.
+    pub mode: FileMode,
+}
+
+/// One skill at one version: the files that make it up, by their path below the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkillVersion {
+    /// The commit at which these bytes were published, or will be.
+    pub revision: CommitId,
+    /// The file that makes it a skill: `SKILL.md`, or the flat file. It is a key of `files`, changes
+    /// last when the skill changes and goes first when it goes.
+    pub entry: TreePath,
+    /// The `name` in its front matter, where it has one: two skills must not share it.
+    pub name: Option<String>,
+    /// All its files, the entry among them.
+    pub files: BTreeMap<TreePath, FileVersion>,
+}
+
+impl SkillVersion {
+    /// Whether both publish the same bytes at the same paths.
+    pub fn same_bytes(&self, other: &Self) -> bool {
+        self.entry == other.entry && self.files == other.files
+    }
+}
+
+/// A set of skills by id. Versions are shared, so that an unchanged one costs a pointer a pass.
+pub type Skills = BTreeMap<SkillId, Arc<SkillVersion>>;
+
+/// The skills that may be served: what judging let through, with the last good version of what it
+/// held. Only [`crate::verdict`] builds one from a commit, and only [`crate::record`] one from what
+/// was accepted before.
+#[derive(Debug, Clone, Default)]
+pub struct AcceptedTree {
+    skills: Skills,
+}
+
+impl AcceptedTree {
+    /// Vouches for these skills: each was accepted by the judge, now or when it was recorded.
+    pub(crate) fn vouch(skills: Skills) -> Self {
+        Self { skills }
+    }
+
+    /// The skills, by id.
+    pub fn skills(&self) -> &Skills {
+        &self.skills
+    }
+}
