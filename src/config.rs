@@ -23,13 +23,13 @@ mod secret;
 mod table;
 
 use inputs::Inputs;
-pub use problem::{Origin, Problem, Problems, Warning, nearest};
-pub use secret::{Secret, SecretError, webhook_secrets};
-pub use table::{Kind, SETTINGS, Setting};
+pub(crate) use problem::{Origin, Problem, Problems, Warning, nearest};
+pub(crate) use secret::{Secret, SecretError, webhook_secrets};
+pub(crate) use table::{Kind, SETTINGS, Setting};
 
 /// What the process was given besides its flags.
 #[derive(Debug, Clone, Default)]
-pub struct Ambient {
+pub(crate) struct Ambient {
     /// The variables of the environment.
     pub variables: Vec<(OsString, OsString)>,
     /// The directory that relative paths are seen from: absolute.
@@ -40,11 +40,11 @@ pub struct Ambient {
 
 /// The flags that were given: their values by the variable of their setting.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Flags(pub BTreeMap<&'static str, OsString>);
+pub(crate) struct Flags(pub BTreeMap<&'static str, OsString>);
 
 /// What a verb needs of the settings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Demand {
+pub(crate) struct Demand {
     /// `SKILLS_REPO` must be set.
     pub repository: bool,
     /// A command is supervised: `PORT` is its, and never ours.
@@ -53,7 +53,7 @@ pub struct Demand {
 
 /// The settings, parsed and whole. Paths are absolute.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// `SKILLS_REPO`, without credentials in it; set wherever [`Demand::repository`] was.
     pub repository: Option<String>,
     /// `SKILLS_REF`; none for the remote's HEAD.
@@ -94,7 +94,7 @@ pub struct Settings {
 
 /// What is sent to the repository's scheme, host and port.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Credentials {
+pub(crate) enum Credentials {
     /// Nothing.
     #[default]
     None,
@@ -118,7 +118,7 @@ pub enum Credentials {
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timing {
+pub(crate) struct Timing {
     /// `POLL_INTERVAL`: one second or more.
     pub poll_interval: Duration,
     /// `RECHECK_INTERVAL`.
@@ -137,7 +137,7 @@ pub struct Timing {
 
 /// How much may be kept, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// `MAX_REPO_BYTES`.
     pub max_repo_bytes: u64,
     /// `DRIFT_MAX_BYTES`.
@@ -146,7 +146,7 @@ pub struct Limits {
 
 /// What may enter, and what happens to the rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// `HOLD`.
     pub hold: Hold,
     /// `LAYOUT`.
@@ -171,7 +171,7 @@ pub struct Rules {
 
 /// What a branch that no longer contains the applied commit comes to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Rewind {
+pub(crate) enum Rewind {
     /// It is followed, on record.
     #[default]
     Accept,
@@ -181,7 +181,7 @@ pub enum Rewind {
 
 /// What happens to a served version that today's rules would hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OnCondemned {
+pub(crate) enum OnCondemned {
     /// It goes on being served.
     #[default]
     Keep,
@@ -191,7 +191,7 @@ pub enum OnCondemned {
 
 /// What happens to skills that somebody else put on the volume.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OnUnowned {
+pub(crate) enum OnUnowned {
     /// They are reported.
     #[default]
     Keep,
@@ -201,7 +201,7 @@ pub enum OnUnowned {
 
 /// Where HTTP listens, and who may call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Http {
+pub(crate) struct Http {
     /// `HOST`.
     pub host: IpAddr,
     /// `SKILL_SYNC_PORT`, else `PORT`, else 3000; 0 for a free one.
@@ -214,7 +214,7 @@ pub struct Http {
 
 /// The projection of the audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Neo4j {
+pub(crate) struct Neo4j {
     /// `NEO4J_URI`.
     pub uri: String,
     /// `NEO4J_USER`.
@@ -227,7 +227,7 @@ pub struct Neo4j {
 
 /// The supervised agent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Child {
+pub(crate) struct Child {
     /// `CHILD_USER`: its uid and gid; none for ours.
     pub user: Option<(u32, u32)>,
     /// `CHILD_ENV`: variables of ours that it may see.
@@ -236,7 +236,7 @@ pub struct Child {
 
 /// The log, on stderr.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Log {
+pub(crate) struct Log {
     /// `LOG_FORMAT`; none for text on a terminal and JSON elsewhere.
     pub format: Option<LogFormat>,
     /// `LOG_LEVEL`: a level or directives, already checked.
@@ -245,7 +245,7 @@ pub struct Log {
 
 /// The form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For people.
     Text,
     /// A JSON object a line.
@@ -259,7 +259,7 @@ const PORT: u16 = 3000;
 ///
 /// # Errors
 /// Everything that is wrong, at once; `unknown` are flags that the command line had and nobody knows.
-pub fn load(
+pub(crate) fn load(
     ambient: &Ambient,
     flags: &Flags,
     demand: Demand,

@@ -10,12 +10,12 @@ use reconciler::finding::Severity;
 use reconciler::path::TreePath;
 
 /// What a parser gives: the value, or what was expected.
-pub type Parsed<T> = Result<T, String>;
+pub(crate) type Parsed<T> = Result<T, String>;
 
 const A_DURATION: &str = "such as `90s`, `5m`, `1h30m` or `90d`";
 
 /// A span of time that is not zero.
-pub fn duration(text: &str) -> Parsed<Duration> {
+pub(crate) fn duration(text: &str) -> Parsed<Duration> {
     match humantime::parse_duration(text) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err(format!("a duration above zero, {A_DURATION}")),
@@ -23,7 +23,7 @@ pub fn duration(text: &str) -> Parsed<Duration> {
 }
 
 /// A span of time that may be zero.
-pub fn wait(text: &str) -> Parsed<Duration> {
+pub(crate) fn wait(text: &str) -> Parsed<Duration> {
     match text {
         "0" => Ok(Duration::ZERO),
         _ => humantime::parse_duration(text).map_err(|_| format!("a duration, `0` or {A_DURATION}")),
@@ -34,7 +34,7 @@ pub fn wait(text: &str) -> Parsed<Duration> {
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A span of time of a second or more.
-pub fn interval(text: &str) -> Parsed<Duration> {
+pub(crate) fn interval(text: &str) -> Parsed<Duration> {
     match duration(text) {
         Ok(duration) if duration >= SHORTEST_INTERVAL => Ok(duration),
         _ => Err(format!("a duration of `1s` or more, {A_DURATION}")),
@@ -56,7 +56,7 @@ const UNITS: [(&str, u64); 11] = [
 ];
 
 /// A number of bytes above zero, with or without a unit.
-pub fn bytes(text: &str) -> Parsed<u64> {
+pub(crate) fn bytes(text: &str) -> Parsed<u64> {
     let expected = || "a size above zero, such as `10GiB`, `64MB` or a number of bytes".to_owned();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -72,7 +72,7 @@ pub fn bytes(text: &str) -> Parsed<u64> {
 }
 
 /// A share of a whole, with or without its sign.
-pub fn percent(text: &str) -> Parsed<u8> {
+pub(crate) fn percent(text: &str) -> Parsed<u8> {
     let number = text.strip_suffix('%').unwrap_or(text).trim_end();
     match number.parse::<u8>() {
         Ok(percent @ 0..=100) => Ok(percent),
@@ -81,7 +81,7 @@ pub fn percent(text: &str) -> Parsed<u8> {
 }
 
 /// Yes or no.
-pub fn switch(text: &str) -> Parsed<bool> {
+pub(crate) fn switch(text: &str) -> Parsed<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
@@ -90,7 +90,7 @@ pub fn switch(text: &str) -> Parsed<bool> {
 }
 
 /// One of a few words.
-pub fn choice<T: Copy>(text: &str, words: &[(&str, T)]) -> Parsed<T> {
+pub(crate) fn choice<T: Copy>(text: &str, words: &[(&str, T)]) -> Parsed<T> {
     words
         .iter()
         .find(|(word, _)| *word == text)
@@ -107,7 +107,7 @@ fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// The lowest severity that holds a skill; none for `none`.
-pub fn threshold(text: &str) -> Parsed<Option<Severity>> {
+pub(crate) fn threshold(text: &str) -> Parsed<Option<Severity>> {
     choice(
         text,
         &[
@@ -121,25 +121,25 @@ pub fn threshold(text: &str) -> Parsed<Option<Severity>> {
 }
 
 /// A port; 0 asks the system for a free one.
-pub fn port(text: &str) -> Parsed<u16> {
+pub(crate) fn port(text: &str) -> Parsed<u16> {
     text.parse().map_err(|_| "a port from `0` to `65535`".to_owned())
 }
 
 /// An address to listen on.
-pub fn address(text: &str) -> Parsed<IpAddr> {
+pub(crate) fn address(text: &str) -> Parsed<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
     bare.parse().map_err(|_| "an IP address, such as `::`, `0.0.0.0` or `127.0.0.1`".to_owned())
 }
 
 /// A user and a group by their numbers.
-pub fn user(text: &str) -> Parsed<(u32, u32)> {
+pub(crate) fn user(text: &str) -> Parsed<(u32, u32)> {
     text.split_once(':')
         .and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)))
         .ok_or_else(|| "`UID:GID` in numbers, such as `1000:1000`".to_owned())
 }
 
 /// Names of variables, separated by commas.
-pub fn variables(text: &str) -> Parsed<Vec<String>> {
+pub(crate) fn variables(text: &str) -> Parsed<Vec<String>> {
     let names: Vec<String> = listed(text).map(str::to_owned).collect();
     let is_name = |name: &String| {
         !name.starts_with(|c: char| c.is_ascii_digit())
@@ -157,7 +157,7 @@ fn listed(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The directory of the repository that holds the skills; none for its root.
-pub fn tree_path(text: &str) -> Parsed<Option<TreePath>> {
+pub(crate) fn tree_path(text: &str) -> Parsed<Option<TreePath>> {
     let plain = text.trim_start_matches("./").trim_end_matches('/');
     match plain {
         "" | "." if !text.starts_with('/') => Ok(None),
@@ -168,7 +168,7 @@ pub fn tree_path(text: &str) -> Parsed<Option<TreePath>> {
 }
 
 /// Globs, separated by commas outside braces: `*` stays within a component, `**` crosses them.
-pub fn globs(text: &str) -> Parsed<Vec<Glob>> {
+pub(crate) fn globs(text: &str) -> Parsed<Vec<Glob>> {
     let expected = |what: &str| format!("globs separated by commas, such as `team-a/**,*.md` ({what})");
     split_outside_braces(text)
         .into_iter()
@@ -193,12 +193,12 @@ fn split_outside_braces(text: &str) -> Vec<&str> {
 }
 
 /// A path, seen from the directory that we were started in; no `.` is left in it.
-pub fn path_in(directory: &Path, text: &str) -> PathBuf {
+pub(crate) fn path_in(directory: &Path, text: &str) -> PathBuf {
     directory.join(text).components().filter(|part| *part != Component::CurDir).collect()
 }
 
 /// What is logged: a level, or directives for parts of the program.
-pub fn log_level(text: &str) -> Parsed<String> {
+pub(crate) fn log_level(text: &str) -> Parsed<String> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let is_level = |word: &str| LEVELS.contains(&word.to_ascii_lowercase().as_str());
     // The filter takes any bare word for the name of a module: a misspelt level would silence all.
@@ -213,7 +213,7 @@ pub fn log_level(text: &str) -> Parsed<String> {
 }
 
 /// Where Neo4j is.
-pub fn neo4j_uri(text: &str) -> Parsed<String> {
+pub(crate) fn neo4j_uri(text: &str) -> Parsed<String> {
     const SCHEMES: [&str; 6] = ["neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"];
     match text.split_once("://") {
         Some((scheme, host)) if SCHEMES.contains(&scheme) && !host.is_empty() && !host.contains('@') => {
@@ -224,6 +224,6 @@ pub fn neo4j_uri(text: &str) -> Parsed<String> {
 }
 
 /// A text that is taken as it is.
-pub fn text(text: &str) -> Parsed<String> {
+pub(crate) fn text(text: &str) -> Parsed<String> {
     Ok(text.to_owned())
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Where a value was given: a variable or a flag.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Origin(pub String);
+pub(crate) struct Origin(pub String);
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -14,7 +14,7 @@ impl fmt::Display for Origin {
 
 /// One thing that is wrong. Texts that came from outside are raw: escape them where they are shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
+pub(crate) enum Problem {
     /// A value that is not of the form that it must have.
     #[error("{origin}: `{value}` is not {expected}")]
     Malformed {
@@ -71,11 +71,11 @@ pub enum Problem {
 /// Everything that is wrong; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-pub struct Problems(pub Vec<Problem>);
+pub(crate) struct Problems(pub Vec<Problem>);
 
 /// Something that a person should know and that does not stop the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Warning {
+pub(crate) enum Warning {
     /// A variable with a prefix of ours that is no setting; a platform may inject its own.
     UnknownVariable {
         /// Its name.
@@ -110,7 +110,7 @@ fn like(similar: Option<&str>) -> String {
 }
 
 /// The candidate that is nearest to a misspelt name, where one is near enough to be meant.
-pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .map(|candidate| (distance(name, candidate), candidate))
         .min()

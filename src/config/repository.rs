@@ -14,7 +14,7 @@ const NO_CREDENTIALS: &str =
 ///
 /// # Errors
 /// An unknown scheme, an address without a host, or credentials in it.
-pub fn repository(text: &str, directory: &Path) -> Parsed<String> {
+pub(crate) fn repository(text: &str, directory: &Path) -> Parsed<String> {
     match text.split_once("://") {
         Some(("https" | "http", rest)) => remote(text, rest, false),
         Some(("ssh", rest)) => remote(text, rest, true),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Where a secret is. Its value is never in `Debug`.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Secret {
+pub(crate) enum Secret {
     /// Given in a variable.
     Value(String),
     /// In a file that is read at each use, so that a rotated one is taken without a restart.
@@ -19,7 +19,7 @@ pub enum Secret {
 
 /// Says why a secret is not there. Whatever needed it must fail closed.
 #[derive(Debug, thiserror::Error)]
-pub enum SecretError {
+pub(crate) enum SecretError {
     /// The file cannot be read.
     #[error("cannot read the secret in `{}`, which {variable} names; check that it exists and is readable", path.display())]
     Unreadable {
@@ -45,7 +45,7 @@ impl Secret {
     ///
     /// # Errors
     /// Where it is in a file that cannot be read, is not UTF-8 or holds nothing.
-    pub fn read(&self) -> Result<String, SecretError> {
+    pub(crate) fn read(&self) -> Result<String, SecretError> {
         let (variable, path) = match self {
             Self::Value(value) => return Ok(value.clone()),
             Self::File { variable, path } => (variable.clone(), path.clone()),
@@ -70,7 +70,7 @@ impl fmt::Debug for Secret {
 }
 
 /// The fewest bytes of a webhook secret: a shorter one can be guessed from a signed delivery.
-pub const WEBHOOK_SECRET_MIN: usize = 16;
+pub(crate) const WEBHOOK_SECRET_MIN: usize = 16;
 
 /// Splits the text of `GITHUB_WEBHOOK_SECRET` into its one or two secrets, a line each; blank lines
 /// are ignored. Two are live while one is rotated.
@@ -78,7 +78,7 @@ pub const WEBHOOK_SECRET_MIN: usize = 16;
 /// # Errors
 /// A text without a secret in it, with more than two, or with one of fewer than
 /// [`WEBHOOK_SECRET_MIN`] bytes, as what was expected instead.
-pub fn webhook_secrets(text: &str) -> Result<Vec<String>, String> {
+pub(crate) fn webhook_secrets(text: &str) -> Result<Vec<String>, String> {
     let lines: Vec<String> =
         text.lines().map(str::trim_end).filter(|l| !l.trim().is_empty()).map(str::to_owned).collect();
     let whole =

@@ -3,7 +3,7 @@
 
 /// What the value of a setting is, as far as the command line and the environment must know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A value that may be shown.
     Plain,
     /// `true` or `false`; the flag alone means `true`.
@@ -15,7 +15,7 @@ pub enum Kind {
 
 /// One setting.
 #[derive(Debug, Clone, Copy)]
-pub struct Setting {
+pub(crate) struct Setting {
     /// Its environment variable.
     pub variable: &'static str,
     /// Its flag without the dashes; none where the environment is the only way.
@@ -47,7 +47,7 @@ const PLAIN: Setting = Setting {
 };
 
 /// All settings, in the order in which people are shown them.
-pub const SETTINGS: &[Setting] = &[
+pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         variable: "SKILLS_REPO",
         flag: Some("repo"),
@@ -427,6 +427,6 @@ pub const SETTINGS: &[Setting] = &[
 ];
 
 /// The setting of a variable.
-pub fn find(variable: &str) -> Option<&'static Setting> {
+pub(crate) fn find(variable: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.variable == variable)
 }
