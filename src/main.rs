@@ -1,5 +1,8 @@
 //! skill-sync: keeps a directory of AI-agent skills equal to a git branch.
 
+mod cli;
 mod config;
+mod render;
+mod telemetry;
 
 fn main() {}

@@ -52,7 +52,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: "SKILLS_REPO",
         flag: Some("repo"),
         value: "URL",
-        otherwise: "required",
+        otherwise: "none; run, once and diff need it",
         help: "The repository to follow: https://, http://, ssh://, user@host:path, file:// or a local path, \
                without credentials in it.",
         ..PLAIN
