@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod render;
+mod status;
 mod telemetry;
 
 fn main() {}

@@ -10,6 +10,7 @@ pub(crate) mod error;
 pub(crate) mod escape;
 pub(crate) mod pass;
 pub(crate) mod progress;
+pub(crate) mod status;
 mod style;
 pub(crate) mod table;
 pub(crate) mod validate;

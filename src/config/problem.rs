@@ -114,7 +114,7 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>)
     candidates
         .map(|candidate| (distance(name, candidate), candidate))
         .min()
-        .filter(|(distance, candidate)| distance * 4 <= candidate.len())
+        .filter(|(distance, candidate)| distance * 5 <= candidate.len())
         .map(|(_, candidate)| candidate)
 }
 
