@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io::{self, Write as _};
+use std::process::ExitCode;
 
 use serde::Serialize;
 
@@ -45,4 +46,11 @@ pub(crate) fn print_json(value: &impl Serialize) -> io::Result<()> {
 /// Prints an error on stderr. There is nowhere to report that it could not be.
 pub(crate) fn print_error(text: impl fmt::Display) {
     let _ = write!(io::stderr().lock(), "{text}");
+}
+
+/// Prints what clap says: a help or version text on stdout, wrong usage on stderr.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    // As for every error, there is nowhere to report that it could not be shown.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }

@@ -92,7 +92,7 @@ Ready        False   Stalled  2023-11-14T22:13:20.000Z  `main` is gone/u{1b}[1m;
 Reconciling  False   Idle     2023-11-14T22:13:20.000Z  no pass runs
 Stalled      True    Stalled  2023-11-14T22:13:20.000Z  `main` is gone/u{1b}[1m; set SKILLS_REF
 
-"#]]
+"#]].raw()
         );
     }
 }

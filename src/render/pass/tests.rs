@@ -66,7 +66,7 @@ degraded 3f2a3f2a3f2a in 41 ms: 1 updated, 2 held
   held    horde/u{1b}-swarm: nothing of it is served, held since 2023-11-14T22:13:20.000Z
           horde-swarm.md:1: frontmatter-missing: the file begins without front matter; add it
 
-"#]]
+"#]].raw()
     );
 }
 

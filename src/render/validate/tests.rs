@@ -44,7 +44,7 @@ error[description-missing]: the front matter has no description
 
 held: 1 of 1 skill
 
-"#]]
+"#]].raw()
     );
 }
 
@@ -63,7 +63,7 @@ note[description-missing]: the front matter has no description
 
 valid: 1 skill, 1 warning
 
-"#]]
+"#]].raw()
     );
 }
 
@@ -98,7 +98,7 @@ fn workflow_commands_carry_file_line_and_rule() {
 ::error file=skills/a%2Cb.md,line=2,col=7,title=description-missing::the front matter has no description%0Aadd `description: …`
 ::error file=skills/c.md,title=description-missing::the front matter has no description%0Aadd `description: …`
 
-"#]]
+"#]].raw()
     );
 }
 
