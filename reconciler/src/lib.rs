@@ -10,6 +10,7 @@
 //! Synchronous; it never prints and never reads the environment. [`reconcile`] is the map: one pass
 //! on one screen.
 
+pub mod apply;
 pub mod cancel;
 pub mod finding;
 pub mod ids;
@@ -17,7 +18,10 @@ pub mod observed;
 pub mod options;
 pub mod path;
 pub mod plan;
+pub mod record;
 pub mod report;
 pub mod source;
+pub mod status;
 pub mod tree;
 pub mod trigger;
+pub mod verdict;
