@@ -1,16 +1,27 @@
 //! The verbs: what each does with settings and engine, and the boundary where errors are shown.
 
+use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::{IsTerminal as _, stderr, stdout};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use std::ffi::OsString;
+use anyhow::Context as _;
+use reconciler::record::Record;
+use reconciler::target::default_state_dir;
+use serde::Serialize;
 
-use crate::cli::{self, Cli, Command};
+use crate::cli::{self, Cli, Command, Format};
 use crate::config::{self, Ambient, Demand, Problem, Settings, Warning};
 use crate::render::error::{Report, WrongSettings};
 use crate::render::escape::terminal;
-use crate::render::{self, Style};
+use crate::render::{self, Style, Text};
 use crate::telemetry;
+
+mod audit;
+mod history;
+mod status;
+mod validate;
 
 /// The exit code of wrong usage and wrong settings, and of `diff`, `validate` and `audit verify`
 /// that could not tell.
@@ -25,6 +36,35 @@ pub(crate) struct Context {
     pub style: Style,
 }
 
+impl Context {
+    /// The state directory: the one that is set, else the one beside the target.
+    pub(crate) fn state(&self) -> Result<PathBuf, Failure> {
+        let target = &self.settings.target;
+        match &self.settings.state {
+            Some(state) => Ok(state.clone()),
+            None => Ok(default_state_dir(target)
+                .with_context(|| format!("cannot look at the target directory `{}`", target.display()))?),
+        }
+    }
+
+    /// The record, for reading: beside a running service or without one.
+    fn record(&self) -> Result<Record, Failure> {
+        Ok(Record::open_read_only(&self.state()?.join("state.db"))?)
+    }
+
+    /// Prints a result in the form that was asked for.
+    fn print<T: Serialize + ?Sized>(&self, format: Format, value: &T) -> Result<(), Failure>
+    where
+        for<'a> Text<'a, T>: Display,
+    {
+        let printed = match format {
+            Format::Text => render::print(Text(value, self.style)),
+            Format::Json => render::print_json(value),
+        };
+        Ok(printed.context("cannot write to stdout")?)
+    }
+}
+
 /// Why a verb could not do what it was asked for, and what it exits with.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -35,13 +75,13 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// A failure that exits with `code`.
-    pub(crate) fn new(code: u8, error: impl Into<anyhow::Error>) -> Self {
+    fn new(code: u8, error: impl Into<anyhow::Error>) -> Self {
         Self { code, error: error.into(), help: None }
     }
 
-    /// The same with a word on what to do.
-    pub(crate) fn help(self, help: impl Into<String>) -> Self {
-        Self { help: Some(help.into()), ..self }
+    /// The same with another exit code.
+    fn code(self, code: u8) -> Self {
+        Self { code, ..self }
     }
 }
 
@@ -95,4 +135,13 @@ fn warn(warning: &Warning) {
 fn demand(command: &Command) -> Demand {
     let repository = matches!(command, Command::Run | Command::Once(_) | Command::Diff(_));
     Demand { repository, command: false }
+}
+
+fn dispatch(command: Command, context: &Context) -> Done {
+    match command {
+        Command::Validate(validate) => validate::run(context, &validate),
+        Command::Status(output) => status::run(context, output),
+        Command::History(history) => history::run(context, &history),
+        Command::Audit(audit) => audit::run(context, &audit),
+    }
 }

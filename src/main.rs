@@ -7,7 +7,6 @@ mod cli;
 mod commands;
 mod config;
 mod render;
-mod status;
 mod telemetry;
 
 /// The only reader of the environment.

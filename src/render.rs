@@ -11,7 +11,8 @@ pub(crate) mod error;
 pub(crate) mod escape;
 pub(crate) mod pass;
 pub(crate) mod progress;
-pub(crate) mod status;
+mod record;
+mod status;
 mod style;
 pub(crate) mod table;
 pub(crate) mod validate;
@@ -39,7 +40,7 @@ pub(crate) fn print(text: impl fmt::Display) -> io::Result<()> {
 ///
 /// # Errors
 /// As [`print`].
-pub(crate) fn print_json(value: &impl Serialize) -> io::Result<()> {
+pub(crate) fn print_json(value: &(impl Serialize + ?Sized)) -> io::Result<()> {
     print(format_args!("{}\n", serde_json::to_string_pretty(value)?))
 }
 

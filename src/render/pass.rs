@@ -64,7 +64,8 @@ fn word(outcome: Outcome) -> String {
     outcome.to_string().replace('_', " ")
 }
 
-fn tone(outcome: Outcome) -> Tone {
+/// How an outcome is to be taken.
+pub(super) fn tone(outcome: Outcome) -> Tone {
     match outcome {
         Outcome::InSync | Outcome::Applied => Tone::Good,
         Outcome::Degraded | Outcome::Guarded | Outcome::Suspended => Tone::Notice,

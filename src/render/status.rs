@@ -2,19 +2,21 @@
 
 use std::fmt;
 
+use reconciler::ids::CommitId;
+use reconciler::status::{Condition, ConditionStatus, ConditionType, Status, SyncState};
+
 use super::Text;
 use super::escape::Terminal;
 use super::style::{Style, Tone};
 use super::table::{Cell, Table};
-use crate::status::{Condition, ConditionKind, Status, Sync, Truth};
 
 impl fmt::Display for Text<'_, Status> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(status, style) = *self;
         let (tone, word) = match status.sync {
-            Sync::Synced => (Tone::Good, "Synced"),
-            Sync::OutOfSync => (Tone::Notice, "OutOfSync"),
-            Sync::Unknown => (Tone::Notice, "Unknown"),
+            SyncState::Synced => (Tone::Good, "Synced"),
+            SyncState::OutOfSync => (Tone::Notice, "OutOfSync"),
+            SyncState::Unknown => (Tone::Notice, "Unknown"),
         };
         let skills = status.skills;
         writeln!(f, "{}: {} served, {} held", style.paint(tone, word), skills.serving, skills.held)?;
@@ -27,15 +29,14 @@ impl fmt::Display for Text<'_, Status> {
 }
 
 fn facts(status: &Status) -> Vec<(&'static str, String)> {
-    let short = |revision: Option<reconciler::ids::CommitId>| revision.map(|revision| revision.short());
-    let reference = status.reference.as_ref().map_or_else(String::new, |name| format!(" at {name}"));
+    let short = |revision: Option<CommitId>| revision.map(CommitId::short);
     let audit = match status.audit.head {
         Some(head) => format!("{} records, the last is {head}", status.audit.records),
         None => format!("{} records", status.audit.records),
     };
     let known = [
         ("environment", Some(status.environment.clone())),
-        ("repository", status.repo.as_ref().map(|repo| format!("{repo}{reference}"))),
+        ("repository", Some(format!("{} at {}", status.repo, status.reference))),
         ("attempted", short(status.last_attempted_revision)),
         ("applied", short(status.last_applied_revision)),
         ("last pass", status.last_pass.map(|pass| pass.to_string())),
@@ -48,50 +49,68 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
 fn conditions(conditions: &[Condition], style: Style) -> Table {
     let mut table = Table::new(&["CONDITION", "STATUS", "REASON", "SINCE", "MESSAGE"], style);
     for condition in conditions {
-        let wanted = match condition.kind {
-            ConditionKind::Ready => Truth::True,
-            ConditionKind::Reconciling => condition.status,
-            ConditionKind::Stalled => Truth::False,
-        };
-        let tone = if condition.status == wanted { Tone::Good } else { Tone::Bad };
         table.row([
-            Cell::new(format_args!("{:?}", condition.kind)),
-            Cell::new(format_args!("{:?}", condition.status)).tone(tone),
+            Cell::new(condition.kind),
+            Cell::new(condition.status).tone(tone(condition)),
             Cell::new(&condition.reason),
-            Cell::new(condition.since.map_or_else(|| "-".to_owned(), |since| since.to_string())),
+            Cell::new(condition.since),
             Cell::new(&condition.message),
         ]);
     }
     table
 }
 
+/// Whether a condition is as one would have it.
+fn tone(condition: &Condition) -> Tone {
+    use ConditionStatus::{False, True, Unknown};
+    match (condition.kind, condition.status) {
+        (_, Unknown) => Tone::Dim,
+        (ConditionType::Ready, False) | (ConditionType::Stalled | ConditionType::AuditForked, True) => {
+            Tone::Bad
+        }
+        (ConditionType::Ready | ConditionType::Reconciling, True) | (_, False) => Tone::Good,
+        (_, True) => Tone::Notice,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use reconciler::report::Outcome;
+    use reconciler::ids::Timestamp;
+    use reconciler::status::{AuditStatus, Projection, ProjectionState, SkillCounts};
 
     use super::*;
-    use crate::status::tests::{facts, report};
+
+    fn condition(kind: ConditionType, status: ConditionStatus, message: &str) -> Condition {
+        let since = Timestamp::from_millis(1_700_000_000_000);
+        Condition { kind, status, reason: "Guarded".to_owned(), message: message.to_owned(), since }
+    }
 
     #[test]
     fn the_status_names_what_is_served_and_who_must_act() {
-        let report = report(Outcome::Stalled, Some("`main` is gone\x1b[1m; set SKILLS_REF"));
-        let status = Status::of(&facts(Some(&report)));
+        let revision: Option<CommitId> = "3f2a".repeat(10).parse().ok();
+        let status = Status {
+            conditions: vec![
+                condition(ConditionType::Ready, ConditionStatus::False, "`main`\x1b[1m moved; confirm it"),
+                condition(ConditionType::Stalled, ConditionStatus::True, ""),
+            ],
+            sync: SyncState::OutOfSync,
+            environment: "prod".to_owned(),
+            repo: "https://git.example/skills".to_owned(),
+            reference: "refs/heads/main".to_owned(),
+            last_attempted_revision: revision,
+            last_applied_revision: None,
+            last_pass: None,
+            next_pass_at: None,
+            skills: SkillCounts { serving: 9, held: 1 },
+            audit: AuditStatus {
+                records: 3,
+                head: None,
+                neo4j: Projection { state: ProjectionState::Off, behind: 0 },
+            },
+        };
         snapbox::assert_data_eq!(
             Text(&status, Style::Plain).to_string(),
             snapbox::str![[r#"
-OutOfSync: 9 served, 0 held
-  environment prod
-  repository  https://git.example/skills
-  attempted   3f2a3f2a3f2a
-  applied     3f2a3f2a3f2a
-  last pass   12
-  audit       3 records
-
-CONDITION    STATUS  REASON   SINCE                     MESSAGE
-Ready        False   Stalled  2023-11-14T22:13:20.000Z  `main` is gone/u{1b}[1m; set SKILLS_REF
-Reconciling  False   Idle     2023-11-14T22:13:20.000Z  no pass runs
-Stalled      True    Stalled  2023-11-14T22:13:20.000Z  `main` is gone/u{1b}[1m; set SKILLS_REF
-
 "#]].raw()
         );
     }
