@@ -180,6 +180,17 @@ pub struct Conflict {
     pub found: String,
 }
 
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} that skill-sync did not put there is in the way: move it, or set ADOPT=true to take its \
+             place (its bytes are kept)",
+            self.found
+        )
+    }
+}
+
 /// What one pass will do, and nothing else.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Plan {
@@ -236,7 +247,7 @@ impl fmt::Display for Plan {
             }
         }
         for conflict in &self.conflicts {
-            writeln!(f, "held {}: {} at {} is not ours", conflict.skill, conflict.found, conflict.path)?;
+            writeln!(f, "held {}: {} is at {}", conflict.skill, conflict.found, conflict.path)?;
         }
         self.unowned.iter().try_for_each(|unowned| {
             writeln!(f, "unowned {}{}", unowned.path, if unowned.directory { "/" } else { "" })
