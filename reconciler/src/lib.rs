@@ -10,6 +10,7 @@
 //! Synchronous; it never prints and never reads the environment. [`reconcile`] is the map: one pass
 //! on one screen.
 
+pub mod apply;
 pub mod cancel;
 pub mod finding;
 pub mod ids;
@@ -19,5 +20,7 @@ pub mod path;
 pub mod plan;
 pub mod report;
 pub mod source;
+pub mod target;
 pub mod tree;
 pub mod trigger;
+mod volume;
