@@ -22,6 +22,8 @@ pub mod record;
 pub mod report;
 pub mod source;
 pub mod status;
+pub mod target;
 pub mod tree;
 pub mod trigger;
 pub mod verdict;
+mod volume;

@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::ids::Digest;
 use crate::path::TreePath;
 
+mod look;
+mod read;
+
+pub use look::{LookError, Trust, look, look_at};
+
 /// What identifies the content of a file without reading it: if none of these changed, and the
 /// change time is older than the look by more than the clock's grain, the bytes did not either.
 ///
@@ -82,6 +87,15 @@ pub struct Unowned {
     pub path: String,
     /// Whether it is a directory; what is below it was not looked at.
     pub directory: bool,
+}
+
+/// The sizes at which the bytes of a path are worth reading.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// The size of the file that is wanted.
+    pub wanted: Option<u64>,
+    /// The size of the file that we published.
+    pub owned: Option<u64>,
 }
 
 /// The volume at one look.
