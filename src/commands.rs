@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::io::{IsTerminal as _, stderr, stdout};
+use std::io::{IsTerminal as _, stderr, stdin, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use reconciler::record::Record;
+use reconciler::record::{Record, RecordError};
+use reconciler::source::child;
 use reconciler::target::default_state_dir;
 use serde::Serialize;
 
@@ -21,7 +22,6 @@ use crate::telemetry;
 mod audit;
 mod history;
 mod status;
-mod validate;
 
 /// The exit code of wrong usage and wrong settings, and of `diff`, `validate` and `audit verify`
 /// that could not tell.
@@ -49,7 +49,7 @@ impl Context {
 
     /// The record, for reading: beside a running service or without one.
     fn record(&self) -> Result<Record, Failure> {
-        Ok(Record::open_read_only(&self.state()?.join("state.db"))?)
+        Record::open_read_only(&self.state()?.join("state.db")).map_err(Failure::record)
     }
 
     /// Prints a result in the form that was asked for.
@@ -79,6 +79,11 @@ impl Failure {
         Self { code, error: error.into(), help: None }
     }
 
+    /// A record that does not answer: the exit code says who must act.
+    fn record(error: RecordError) -> Self {
+        Self::new(error.remedy().outcome().exit_code(), error)
+    }
+
     /// The same with another exit code.
     fn code(self, code: u8) -> Self {
         Self { code, ..self }
@@ -102,6 +107,9 @@ pub(crate) fn run(argv: Vec<OsString>, ambient: &Ambient) -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return render::usage(&error),
     };
+    if matches!(cli.command, Command::FetchChild) {
+        return child::serve(stdin(), stdout());
+    }
     match start(cli, unknown, ambient, style) {
         Ok(code) => code,
         Err(failure) => {
@@ -139,9 +147,9 @@ fn demand(command: &Command) -> Demand {
 
 fn dispatch(command: Command, context: &Context) -> Done {
     match command {
-        Command::Validate(validate) => validate::run(context, &validate),
         Command::Status(output) => status::run(context, output),
         Command::History(history) => history::run(context, &history),
         Command::Audit(audit) => audit::run(context, &audit),
+        _ => Err(Failure::new(USAGE, anyhow::anyhow!("this verb is not in this build"))),
     }
 }

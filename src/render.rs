@@ -55,3 +55,10 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
+
+/// Compares what people are shown with what a test says, backslashes included.
+#[cfg(test)]
+pub(crate) fn assert_shown(actual: String, expected: snapbox::data::Inline) {
+    let assert = snapbox::Assert::new().action_env(snapbox::assert::DEFAULT_ACTION_ENV);
+    assert.normalize_paths(false).eq(actual, expected);
+}

@@ -25,7 +25,7 @@ use crate::observed::{Observed, Stamp, StatCache};
 use crate::path::TreePath;
 use crate::plan::Plan;
 use crate::report::Remedy;
-use crate::source::mirror::{Mirror, MirrorError};
+use crate::source::{Mirror, MirrorError};
 use crate::target::{Locked, Target};
 use crate::volume::Directory;
 

@@ -16,7 +16,7 @@ pub(crate) fn run(context: &Context, audit: &Audit) -> Done {
 }
 
 fn list(context: &Context, page: Page, output: Output) -> Done {
-    let records = context.record()?.audit(page.limit(), page.before)?;
+    let records = context.record()?.audit(page.limit(), page.before).map_err(Failure::record)?;
     context.print(output.format, records.as_slice())?;
     Ok(ExitCode::SUCCESS)
 }
@@ -25,7 +25,7 @@ fn list(context: &Context, page: Page, output: Output) -> Done {
 fn verify(context: &Context, output: Output) -> Done {
     let cannot_tell = |failure: Failure| failure.code(USAGE);
     let record = context.record().map_err(cannot_tell)?;
-    let verified = record.verify().map_err(|error| cannot_tell(error.into()))?;
+    let verified = record.verify().map_err(|error| cannot_tell(Failure::record(error)))?;
     context.print(output.format, &verified)?;
     Ok(match verified {
         Verified::Whole { .. } => ExitCode::SUCCESS,

@@ -124,10 +124,15 @@ mod tests {
             ..row(Some(Outcome::Stalled), 8, 8)
         };
         let rows = [row(None, 9, 9), failed, row(Some(Outcome::InSync), 2, 7)];
-        snapbox::assert_data_eq!(
+        crate::render::assert_shown(
             Text(rows.as_slice(), Style::Plain).to_string(),
             snapbox::str![[r#"
-"#]].raw()
+PASS  STARTED                   TRIGGER  OUTCOME      REVISION      CHANGED  HELD  MS  ERROR
+9     2023-11-14T22:13:20.000Z  poll     interrupted  3f2a3f2a3f2a  0        0     41  
+8     2023-11-14T22:13:20.000Z  poll     stalled      -             0        0     41  no such ref `x\u{1b}[0m`
+2-7   2023-11-14T22:13:20.000Z  poll     in_sync      3f2a3f2a3f2a  0        0     41  
+
+"#]],
         );
     }
 
@@ -145,7 +150,10 @@ mod tests {
         };
         let text = Text([record].as_slice(), Style::Plain).to_string();
         let line = text.lines().nth(1).expect("a record");
-        assert!(line.starts_with("4    2023-11-14T22:13:20.000Z  -     held  skill-sync  4b227777d4dd  {"), "{text}");
+        assert!(
+            line.starts_with("4    2023-11-14T22:13:20.000Z  -     held  skill-sync  4b227777d4dd  {"),
+            "{text}"
+        );
         assert!(line.ends_with("ü…") && !line.contains(&"ü".repeat(101)), "{text}");
     }
 

@@ -108,10 +108,20 @@ mod tests {
                 neo4j: Projection { state: ProjectionState::Off, behind: 0 },
             },
         };
-        snapbox::assert_data_eq!(
+        crate::render::assert_shown(
             Text(&status, Style::Plain).to_string(),
             snapbox::str![[r#"
-"#]].raw()
+OutOfSync: 9 served, 1 held
+  environment prod
+  repository  https://git.example/skills at refs/heads/main
+  attempted   3f2a3f2a3f2a
+  audit       3 records
+
+CONDITION  STATUS  REASON   SINCE                     MESSAGE
+Ready      False   Guarded  2023-11-14T22:13:20.000Z  `main`\u{1b}[1m moved; confirm it
+Stalled    True    Guarded  2023-11-14T22:13:20.000Z  
+
+"#]],
         );
     }
 }

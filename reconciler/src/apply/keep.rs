@@ -13,7 +13,7 @@ use crate::ids::{Digest, Timestamp};
 use crate::observed::{Found, Stamp};
 use crate::path::TreePath;
 use crate::plan::{KEEP_BY_RENAME, Keep, Step};
-use crate::source::mirror::Mirror;
+use crate::source::Mirror;
 use crate::volume::{Directory, kind, links};
 
 /// What keeping one path came to.

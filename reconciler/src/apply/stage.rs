@@ -12,7 +12,7 @@ use crate::ids::Digest;
 use crate::observed::Stamp;
 use crate::path::TreePath;
 use crate::plan::{KEEP_BY_RENAME, Keep, Plan, Step};
-use crate::source::mirror::Mirror;
+use crate::source::Mirror;
 use crate::target::Target;
 use crate::tree::{FileMode, FileVersion};
 use crate::volume::{Directory, sync};
