@@ -1,0 +1,253 @@
+//! The command line: verbs, their flags and the help that teaches them. The flags of settings are
+//! made from the settings' own table.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::ValueParser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Flags, Kind, Problem, SETTINGS, Setting};
+
+mod examples;
+
+/// Keeps a directory of AI-agent skills equal to a git branch.
+///
+/// Push, and the agent has the skill seconds later; break a skill, and it keeps the last good one;
+/// edit the directory by hand, and it is put right with nothing lost.
+#[derive(Debug, Parser)]
+#[command(
+    name = "skill-sync",
+    version,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    max_term_width = 100,
+    after_help = examples::ROOT
+)]
+pub(crate) struct Cli {
+    /// The flags of settings.
+    #[command(flatten)]
+    pub settings: Flags,
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the service: follow the repository until it is told to stop
+    #[command(after_help = examples::RUN)]
+    Run,
+    /// Run one pass and report it
+    #[command(after_help = examples::ONCE)]
+    Once(Output),
+    /// Ask the running service for a pass
+    #[command(after_help = examples::RECONCILE)]
+    Reconcile {
+        /// Wait for a pass that began after this request, and report it.
+        #[arg(long)]
+        wait: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show what a pass would change, and change nothing
+    #[command(after_help = examples::DIFF)]
+    Diff(Output),
+    /// Judge the skills below a directory, without a repository
+    #[command(after_help = examples::VALIDATE)]
+    Validate(Validate),
+    /// Show what is served, and whether that is what git says
+    #[command(after_help = examples::STATUS)]
+    Status(Output),
+    /// List the passes, the newest first
+    #[command(after_help = examples::HISTORY)]
+    History(History),
+    /// Read the audit record, or verify that nobody changed it
+    #[command(subcommand, after_help = examples::AUDIT)]
+    Audit(Audit),
+    /// Ask the local service whether it is alive, for a container's health check
+    #[command(after_help = examples::HEALTHCHECK)]
+    Healthcheck,
+    /// Fetches in a process of its own; started by the other verbs.
+    #[command(hide = true)]
+    FetchChild,
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct Output {
+    /// For people (text) or for machines (json).
+    #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+}
+
+/// The form of a result.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines: the objects of the contract.
+    Json,
+}
+
+/// `validate`.
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// The directory that holds the skills.
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub path: PathBuf,
+    /// For people (text), for machines (json), or as annotations of a GitHub workflow (github).
+    #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "text")]
+    pub format: ValidateFormat,
+}
+
+/// The form of the findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ValidateFormat {
+    /// For people, with the lines that they are about.
+    Text,
+    /// For machines: the object of the contract.
+    Json,
+    /// Workflow commands, which GitHub shows beside the lines of a pull request.
+    Github,
+}
+
+/// `history`.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    #[command(flatten)]
+    pub page: Page,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Which part of a long list.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Page {
+    /// How many to show.
+    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    /// Only those before this number.
+    #[arg(long, value_name = "NUMBER")]
+    pub before: Option<u64>,
+}
+
+impl Page {
+    /// How many to show.
+    pub(crate) fn limit(self) -> usize {
+        usize::try_from(self.limit).unwrap_or(usize::MAX)
+    }
+}
+
+/// `audit`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// List the records, the newest first
+    #[command(after_help = examples::AUDIT_LIST)]
+    List {
+        #[command(flatten)]
+        page: Page,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Walk the chain of hashes and say whether it is whole
+    #[command(after_help = examples::AUDIT_VERIFY)]
+    Verify(Output),
+}
+
+impl Args for Flags {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let flags = SETTINGS.iter().filter_map(|setting| Some(arg(setting, setting.flag?)));
+        command.args(flags)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+/// The settings that `-h` shows; `--help` shows all.
+const FIRST: [&str; 5] = ["repo", "ref", "path", "dir", "state-dir"];
+
+fn arg(setting: &Setting, flag: &'static str) -> Arg {
+    let default = setting.default.unwrap_or(setting.otherwise);
+    let arg = Arg::new(setting.variable)
+        .long(flag)
+        .global(true)
+        .help_heading("Settings")
+        .value_name(setting.value)
+        .value_parser(ValueParser::os_string())
+        .action(ArgAction::Set)
+        .hide_short_help(!FIRST.contains(&flag))
+        .help(format!("{} [{}; default: {default}]", setting.help, setting.variable));
+    match setting.kind {
+        Kind::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
+        Kind::Plain | Kind::Secret => arg,
+    }
+}
+
+impl FromArgMatches for Flags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = SETTINGS.iter().filter(|setting| setting.flag.is_some()).filter_map(|setting| {
+            Some((setting.variable, matches.get_one::<OsString>(setting.variable)?.clone()))
+        });
+        Ok(Self(given.collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// Reads the command line. Flags that nobody knows are left out and returned beside it, so that they
+/// are named together with whatever else is wrong.
+///
+/// # Errors
+/// What clap says: a help or version text, or wrong usage that leaves no verb to go on with.
+pub(crate) fn parse(mut argv: Vec<OsString>) -> Result<(Cli, Vec<Problem>), clap::Error> {
+    let mut unknown = Vec::new();
+    let mut first: Option<clap::Error> = None;
+    let mut value_at = None;
+    loop {
+        let error = match Cli::try_parse_from(&argv) {
+            Ok(cli) => return Ok((cli, unknown)),
+            Err(error) => error,
+        };
+        if let Some((at, problem)) = unknown_flag(&argv, &error) {
+            let whole = argv.remove(at).to_string_lossy().contains('=');
+            value_at = (!whole && at < argv.len()).then_some(at);
+            unknown.push(problem);
+        } else if let Some(at) = value_at.take().filter(|_| is_stray(&error)) {
+            // What stood after the unknown flag was meant as its value.
+            argv.remove(at);
+        } else {
+            return Err(first.unwrap_or(error));
+        }
+        first.get_or_insert(error);
+    }
+}
+
+fn unknown_flag(argv: &[OsString], error: &clap::Error) -> Option<(usize, Problem)> {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return None };
+    let similar = match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(similar)) => Some(similar.clone()),
+        _ => None,
+    };
+    let is_it = |arg: &OsString| arg.to_string_lossy().split('=').next() == Some(flag);
+    let at = argv.iter().take_while(|arg| *arg != "--").position(is_it).filter(|_| flag.starts_with("--"))?;
+    Some((at, Problem::UnknownFlag { flag: flag.clone(), similar }))
+}
+
+fn is_stray(error: &clap::Error) -> bool {
+    matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand)
+}
+
+#[cfg(test)]
+mod tests;

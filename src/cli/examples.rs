@@ -1,0 +1,110 @@
+//! The examples that end each help text.
+
+pub(crate) const ROOT: &str = "\
+Examples:
+  # One pass: make ./skills equal to the main branch of a repository
+  skill-sync once --repo https://github.com/acme/skills --ref main --dir ./skills
+
+  # The same for good, looking every minute, with HTTP on port 3000
+  skill-sync run --repo https://github.com/acme/skills --dir ./skills --poll-interval 1m
+
+  # Check skills before they are pushed
+  skill-sync validate ./my-skills
+
+Every setting is an environment variable too, and the flag wins. Secrets are variables only
+(GITHUB_TOKEN, GITHUB_WEBHOOK_SECRET, API_TOKEN), or files named by GITHUB_TOKEN_FILE and so on.
+
+Exit codes: 0 converged, 1 failed and may succeed later, 2 wrong usage or settings, 3 converged but
+skills are held, 4 waits for a confirmation, 5 a person or a commit must act first.";
+
+pub(crate) const RUN: &str = "\
+Examples:
+  # Follow the remote's default branch into /data/skills
+  SKILLS_REPO=https://github.com/acme/skills skill-sync run
+
+  # A private repository, only the skills below team-a, a push seen at once
+  export GITHUB_TOKEN_FILE=/run/secrets/token GITHUB_WEBHOOK_SECRET_FILE=/run/secrets/webhook
+  skill-sync run --repo https://github.com/acme/skills --include 'team-a/**'
+
+SIGTERM and SIGINT end the running pass at a safe point and exit 0; SIGHUP asks for a pass. A pass
+that fails never ends the service.";
+
+pub(crate) const ONCE: &str = "\
+Examples:
+  # From a repository on this machine into a directory
+  skill-sync once --repo ./skills-repo --dir ./skills
+
+  # In a script: the report as JSON, the exit code as the outcome
+  skill-sync once --repo https://github.com/acme/skills --dir ./skills -o json | jq .outcome";
+
+pub(crate) const RECONCILE: &str = "\
+Examples:
+  # Bring the next pass forward
+  skill-sync reconcile --dir /data/skills
+
+  # In a deploy script: wait until what was just pushed is served
+  skill-sync reconcile --wait -o json";
+
+pub(crate) const DIFF: &str = "\
+Examples:
+  # What would change if a pass ran now?
+  skill-sync diff --repo https://github.com/acme/skills --dir ./skills
+
+Exit codes: 0 nothing would change, 1 something would, 2 error.";
+
+pub(crate) const VALIDATE: &str = "\
+Examples:
+  # All skills below this directory
+  skill-sync validate
+
+  # By the reference rules of the Agent Skills specification
+  skill-sync validate --strict ./skills
+
+  # In a GitHub workflow: findings appear beside the lines of the pull request
+  skill-sync validate -o github ./skills
+
+Exit codes: 0 no skill would be held, 1 some would, 2 error.";
+
+pub(crate) const STATUS: &str = "\
+Examples:
+  # What does /data/skills serve?
+  skill-sync status
+
+  # The commit that was applied last
+  skill-sync status --dir ./skills -o json | jq -r .last_applied_revision";
+
+pub(crate) const HISTORY: &str = "\
+Examples:
+  # The last 20 passes
+  skill-sync history
+
+  # Older ones
+  skill-sync history --limit 100 --before 1200";
+
+pub(crate) const AUDIT: &str = "\
+Examples:
+  # What happened last?
+  skill-sync audit list
+
+  # Has anybody edited the record?
+  skill-sync audit verify";
+
+pub(crate) const AUDIT_LIST: &str = "\
+Examples:
+  # The last 20 records
+  skill-sync audit list
+
+  # As JSON, for a script
+  skill-sync audit list --limit 500 -o json";
+
+pub(crate) const AUDIT_VERIFY: &str = "\
+Examples:
+  # Walk the whole chain; keep the head that it prints to notice a record that was cut short
+  skill-sync audit verify
+
+Exit codes: 0 whole, 1 broken (the first bad record is named), 2 error.";
+
+pub(crate) const HEALTHCHECK: &str = "\
+Examples:
+  # In a Dockerfile
+  HEALTHCHECK CMD [\"skill-sync\", \"healthcheck\"]";

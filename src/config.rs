@@ -1,0 +1,409 @@
+//! The settings: fragments (environment, flags) → inputs (one text a setting) → [`Settings`].
+//!
+//! Pure: the environment is an argument, and only `main` reads it. Everything that is wrong is
+//! reported at once.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv6Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use globset::Glob;
+use reconciler::finding::Severity;
+use reconciler::options::{Hold, Layout};
+use reconciler::path::TreePath;
+use reconciler::plan::PruneLimit;
+
+mod inputs;
+mod parse;
+mod problem;
+mod repository;
+mod secret;
+mod table;
+
+use inputs::Inputs;
+pub(crate) use problem::{Origin, Problem, Problems, Warning, nearest};
+pub(crate) use secret::{Secret, SecretError, webhook_secrets};
+pub(crate) use table::{Kind, SETTINGS, Setting};
+
+/// What the process was given besides its flags.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ambient {
+    /// The variables of the environment.
+    pub variables: Vec<(OsString, OsString)>,
+    /// The directory that relative paths are seen from: absolute.
+    pub directory: PathBuf,
+    /// The name of this host.
+    pub host_name: String,
+}
+
+/// The flags that were given: their values by the variable of their setting.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Flags(pub BTreeMap<&'static str, OsString>);
+
+/// What a verb needs of the settings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Demand {
+    /// `SKILLS_REPO` must be set.
+    pub repository: bool,
+    /// A command is supervised: `PORT` is its, and never ours.
+    pub command: bool,
+}
+
+/// The settings, parsed and whole. Paths are absolute.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// `SKILLS_REPO`, without credentials in it; set wherever [`Demand::repository`] was.
+    pub repository: Option<String>,
+    /// `SKILLS_REF`; none for the remote's HEAD.
+    pub reference: Option<String>,
+    /// `SKILLS_PATH`; none for the root of the repository.
+    pub root: Option<TreePath>,
+    /// `SKILLS_INCLUDE`; empty for all.
+    pub include: Vec<Glob>,
+    /// `SKILLS_EXCLUDE`.
+    pub exclude: Vec<Glob>,
+    /// `SKILLS_DIR`.
+    pub target: PathBuf,
+    /// `STATE_DIR`; none for the default, which depends on the target's file system.
+    pub state: Option<PathBuf>,
+    /// `ENVIRONMENT_NAME`.
+    pub environment: String,
+    /// `REQUIRE_MOUNT`.
+    pub require_mount: bool,
+    /// `INSECURE_HTTP`.
+    pub insecure_http: bool,
+    /// What is sent to the repository.
+    pub credentials: Credentials,
+    /// How long things may take.
+    pub timing: Timing,
+    /// How much may be kept.
+    pub limits: Limits,
+    /// What may enter, and what happens to the rest.
+    pub rules: Rules,
+    /// Where HTTP listens, and who may call.
+    pub http: Http,
+    /// The projection of the audit; none where `NEO4J_URI` is not set.
+    pub neo4j: Option<Neo4j>,
+    /// The supervised agent.
+    pub child: Child,
+    /// The log.
+    pub log: Log,
+}
+
+/// What is sent to the repository's scheme, host and port.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Credentials {
+    /// Nothing.
+    #[default]
+    None,
+    /// `GITHUB_TOKEN`.
+    Token(Secret),
+    /// `GIT_USERNAME` and `GIT_PASSWORD`.
+    Basic {
+        /// The user.
+        username: String,
+        /// The password.
+        password: Secret,
+    },
+    /// `SSH_KEY` and `SSH_KNOWN_HOSTS`.
+    Ssh {
+        /// The private key's file.
+        key: Option<PathBuf>,
+        /// The file of known hosts.
+        known_hosts: Option<PathBuf>,
+    },
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timing {
+    /// `POLL_INTERVAL`: one second or more.
+    pub poll_interval: Duration,
+    /// `RECHECK_INTERVAL`.
+    pub recheck_interval: Duration,
+    /// `FETCH_TIMEOUT`.
+    pub fetch_timeout: Duration,
+    /// `CLONE_TIMEOUT`.
+    pub clone_timeout: Duration,
+    /// `LOCK_WAIT`; may be zero.
+    pub lock_wait: Duration,
+    /// `PASS_TIMEOUT`.
+    pub pass_timeout: Duration,
+    /// `DRIFT_KEEP`.
+    pub drift_keep: Duration,
+}
+
+/// How much may be kept, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// `MAX_REPO_BYTES`.
+    pub max_repo_bytes: u64,
+    /// `DRIFT_MAX_BYTES`.
+    pub drift_max_bytes: u64,
+}
+
+/// What may enter, and what happens to the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// `HOLD`.
+    pub hold: Hold,
+    /// `LAYOUT`.
+    pub layout: Layout,
+    /// `STRICT`.
+    pub strict: bool,
+    /// `ADOPT`.
+    pub adopt: bool,
+    /// `PRUNE_LIMIT`.
+    pub prune_limit: PruneLimit,
+    /// `REWIND`.
+    pub rewind: Rewind,
+    /// `SCAN_BLOCK`; none where no security finding holds a skill.
+    pub scan_block: Option<Severity>,
+    /// `POLICY_FILE`.
+    pub policy_file: Option<PathBuf>,
+    /// `ON_CONDEMNED`.
+    pub on_condemned: OnCondemned,
+    /// `UNOWNED`.
+    pub unowned: OnUnowned,
+}
+
+/// What a branch that no longer contains the applied commit comes to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Rewind {
+    /// It is followed, on record.
+    #[default]
+    Accept,
+    /// It waits for `confirm`.
+    Refuse,
+}
+
+/// What happens to a served version that today's rules would hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum OnCondemned {
+    /// It goes on being served.
+    #[default]
+    Keep,
+    /// It is taken off the volume.
+    Remove,
+}
+
+/// What happens to skills that somebody else put on the volume.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum OnUnowned {
+    /// They are reported.
+    #[default]
+    Keep,
+    /// They are moved to the state directory.
+    Quarantine,
+}
+
+/// Where HTTP listens, and who may call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Http {
+    /// `HOST`.
+    pub host: IpAddr,
+    /// `SKILL_SYNC_PORT`, else `PORT`, else 3000; 0 for a free one.
+    pub port: u16,
+    /// `GITHUB_WEBHOOK_SECRET`: one or two secrets ([`webhook_secrets`]); none answers 503.
+    pub webhook_secret: Option<Secret>,
+    /// `API_TOKEN`; none where the API is for loopback and the control socket only.
+    pub api_token: Option<Secret>,
+}
+
+/// The projection of the audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Neo4j {
+    /// `NEO4J_URI`.
+    pub uri: String,
+    /// `NEO4J_USER`.
+    pub user: Option<String>,
+    /// `NEO4J_PASSWORD`.
+    pub password: Option<Secret>,
+    /// `NEO4J_DATABASE`; none for the server's default.
+    pub database: Option<String>,
+}
+
+/// The supervised agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Child {
+    /// `CHILD_USER`: its uid and gid; none for ours.
+    pub user: Option<(u32, u32)>,
+    /// `CHILD_ENV`: variables of ours that it may see.
+    pub env: Vec<String>,
+}
+
+/// The log, on stderr.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Log {
+    /// `LOG_FORMAT`; none for text on a terminal and JSON elsewhere.
+    pub format: Option<LogFormat>,
+    /// `LOG_LEVEL`: a level or directives, already checked.
+    pub level: String,
+}
+
+/// The form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// The port where nobody names one.
+const PORT: u16 = 3000;
+
+/// Reads the settings. The flag wins over the variable; an empty value is an unset one.
+///
+/// # Errors
+/// Everything that is wrong, at once; `unknown` are flags that the command line had and nobody knows.
+pub(crate) fn load(
+    ambient: &Ambient,
+    flags: &Flags,
+    demand: Demand,
+    unknown: Vec<Problem>,
+) -> Result<(Settings, Vec<Warning>), Problems> {
+    let mut inputs = Inputs::gather(ambient, flags);
+    inputs.problems.extend(unknown);
+    let settings = settings(&mut inputs, ambient, demand);
+    if inputs.problems.is_empty() { Ok((settings, inputs.warnings)) } else { Err(Problems(inputs.problems)) }
+}
+
+fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Settings {
+    let path = |text: &str| Ok(parse::path_in(&ambient.directory, text));
+    let repository = inputs.optional("SKILLS_REPO", |text| repository::repository(text, &ambient.directory));
+    if demand.repository && !inputs.is_given("SKILLS_REPO") {
+        inputs.problems.push(Problem::Missing { variable: "SKILLS_REPO", flag: "--repo URL".to_owned() });
+    }
+    let on_railway = inputs.ambient("RAILWAY_VOLUME_MOUNT_PATH").is_some();
+    Settings {
+        repository,
+        reference: inputs.optional("SKILLS_REF", parse::text),
+        root: inputs.value("SKILLS_PATH", parse::tree_path),
+        include: inputs.value("SKILLS_INCLUDE", parse::globs),
+        exclude: inputs.value("SKILLS_EXCLUDE", parse::globs),
+        target: inputs.value("SKILLS_DIR", path),
+        state: inputs.optional("STATE_DIR", path),
+        environment: environment(inputs, &ambient.host_name),
+        require_mount: inputs.optional("REQUIRE_MOUNT", parse::switch).unwrap_or(on_railway),
+        insecure_http: inputs.value("INSECURE_HTTP", parse::switch),
+        credentials: credentials(inputs, ambient),
+        timing: timing(inputs),
+        limits: Limits {
+            max_repo_bytes: inputs.value("MAX_REPO_BYTES", parse::bytes),
+            drift_max_bytes: inputs.value("DRIFT_MAX_BYTES", parse::bytes),
+        },
+        rules: rules(inputs, ambient),
+        http: http(inputs, demand),
+        neo4j: neo4j(inputs),
+        child: Child {
+            user: inputs.optional("CHILD_USER", parse::user),
+            env: inputs.value("CHILD_ENV", parse::variables),
+        },
+        log: log(inputs),
+    }
+}
+
+fn environment(inputs: &mut Inputs<'_>, host_name: &str) -> String {
+    let railway = inputs.ambient("RAILWAY_ENVIRONMENT_NAME").map(|name| name.to_string_lossy().into_owned());
+    inputs.optional("ENVIRONMENT_NAME", parse::text).or(railway).unwrap_or_else(|| host_name.to_owned())
+}
+
+fn credentials(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Credentials {
+    const NAMES: &str = "GITHUB_TOKEN, GIT_USERNAME and GIT_PASSWORD";
+    let path = |text: &str| Ok(parse::path_in(&ambient.directory, text));
+    let key = inputs.optional("SSH_KEY", path);
+    let known_hosts = inputs.optional("SSH_KNOWN_HOSTS", path);
+    let token = inputs.secret("GITHUB_TOKEN", parse::text);
+    let username = inputs.optional("GIT_USERNAME", parse::text);
+    let password = inputs.secret("GIT_PASSWORD", parse::text);
+    let has = |variable| inputs.is_given(variable);
+    let what = match (has("GITHUB_TOKEN"), has("GIT_USERNAME"), has("GIT_PASSWORD")) {
+        (true, true, _) | (true, _, true) => "set the token, or the user and the password, but not both",
+        (_, true, false) | (_, false, true) => "the user and the password belong together; set both",
+        _ => return join(token, username, password, (key, known_hosts)),
+    };
+    inputs.problems.push(Problem::Together { names: NAMES, what });
+    Credentials::None
+}
+
+fn join(
+    token: Option<Secret>,
+    username: Option<String>,
+    password: Option<Secret>,
+    (key, known_hosts): (Option<PathBuf>, Option<PathBuf>),
+) -> Credentials {
+    match (token, username, password) {
+        (Some(token), ..) => Credentials::Token(token),
+        (_, Some(username), Some(password)) => Credentials::Basic { username, password },
+        _ if key.is_some() || known_hosts.is_some() => Credentials::Ssh { key, known_hosts },
+        _ => Credentials::None,
+    }
+}
+
+fn timing(inputs: &mut Inputs<'_>) -> Timing {
+    Timing {
+        poll_interval: inputs.value("POLL_INTERVAL", parse::interval),
+        recheck_interval: inputs.value("RECHECK_INTERVAL", parse::interval),
+        fetch_timeout: inputs.value("FETCH_TIMEOUT", parse::duration),
+        clone_timeout: inputs.value("CLONE_TIMEOUT", parse::duration),
+        lock_wait: inputs.value("LOCK_WAIT", parse::wait),
+        pass_timeout: inputs.value("PASS_TIMEOUT", parse::duration),
+        drift_keep: inputs.value("DRIFT_KEEP", parse::duration),
+    }
+}
+
+fn rules(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Rules {
+    let hold = [("skill", Hold::Skill), ("revision", Hold::Revision)];
+    let layout = [("mirror", Layout::Mirror), ("folder", Layout::Folder)];
+    let rewind = [("accept", Rewind::Accept), ("refuse", Rewind::Refuse)];
+    let condemned = [("keep", OnCondemned::Keep), ("remove", OnCondemned::Remove)];
+    let unowned = [("keep", OnUnowned::Keep), ("quarantine", OnUnowned::Quarantine)];
+    Rules {
+        hold: inputs.value("HOLD", |text| parse::choice(text, &hold)),
+        layout: inputs.value("LAYOUT", |text| parse::choice(text, &layout)),
+        strict: inputs.value("STRICT", parse::switch),
+        adopt: inputs.value("ADOPT", parse::switch),
+        prune_limit: PruneLimit(inputs.value("PRUNE_LIMIT", parse::percent)),
+        rewind: inputs.value("REWIND", |text| parse::choice(text, &rewind)),
+        scan_block: inputs.value("SCAN_BLOCK", parse::threshold),
+        policy_file: inputs.optional("POLICY_FILE", |text| Ok(parse::path_in(&ambient.directory, text))),
+        on_condemned: inputs.value("ON_CONDEMNED", |text| parse::choice(text, &condemned)),
+        unowned: inputs.value("UNOWNED", |text| parse::choice(text, &unowned)),
+    }
+}
+
+fn http(inputs: &mut Inputs<'_>, demand: Demand) -> Http {
+    let ours = inputs.optional("SKILL_SYNC_PORT", parse::port);
+    let port = match ours {
+        None if !demand.command && !inputs.is_given("SKILL_SYNC_PORT") => inputs.foreign("PORT", parse::port),
+        ours => ours,
+    };
+    Http {
+        host: inputs.optional("HOST", parse::address).unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
+        port: port.unwrap_or(PORT),
+        webhook_secret: inputs.secret("GITHUB_WEBHOOK_SECRET", webhook_secrets),
+        api_token: inputs.secret("API_TOKEN", parse::text),
+    }
+}
+
+fn neo4j(inputs: &mut Inputs<'_>) -> Option<Neo4j> {
+    let uri = inputs.optional("NEO4J_URI", parse::neo4j_uri);
+    let user = inputs.optional("NEO4J_USER", parse::text);
+    let password = inputs.secret("NEO4J_PASSWORD", parse::text);
+    let database = inputs.optional("NEO4J_DATABASE", parse::text);
+    Some(Neo4j { uri: uri?, user, password, database })
+}
+
+fn log(inputs: &mut Inputs<'_>) -> Log {
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    Log {
+        format: inputs.optional("LOG_FORMAT", |text| parse::choice(text, &formats)),
+        level: inputs.value("LOG_LEVEL", parse::log_level),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! All output: what people and machines are shown. Whatever came from outside is escaped here, for
+//! the sink that it goes to, and nowhere else.
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+pub(crate) mod error;
+pub(crate) mod escape;
+pub(crate) mod pass;
+pub(crate) mod progress;
+mod record;
+mod status;
+mod style;
+pub(crate) mod table;
+pub(crate) mod validate;
+
+pub(crate) use style::Style;
+
+/// A value for people, in a style: each kind of result implements `Display` for it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text<'a, T: ?Sized>(pub &'a T, pub Style);
+
+/// Prints a result on stdout. A reader that went away, such as `head`, is no error.
+///
+/// # Errors
+/// Whatever else stdout says, such as a full disk.
+pub(crate) fn print(text: impl fmt::Display) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    let done = write!(stdout, "{text}").and_then(|()| stdout.flush());
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
+/// Prints a result as JSON on stdout, a value a document.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn print_json(value: &(impl Serialize + ?Sized)) -> io::Result<()> {
+    print(format_args!("{}\n", serde_json::to_string_pretty(value)?))
+}
+
+/// Prints an error on stderr. There is nowhere to report that it could not be.
+pub(crate) fn print_error(text: impl fmt::Display) {
+    let _ = write!(io::stderr().lock(), "{text}");
+}
+
+/// Prints what clap says: a help or version text on stdout, wrong usage on stderr.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    // As for every error, there is nowhere to report that it could not be shown.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}

@@ -1,0 +1,70 @@
+//! Foreign strings (paths, names, messages out of a repository) made harmless for each sink.
+
+use std::fmt;
+
+use reconciler::path::is_format;
+
+/// For a terminal or a line of a log: control characters, line breaks among them, and invisible
+/// format characters become `\u{..}`. A text cannot move the cursor, forge a line or turn the
+/// direction of what is around it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terminal<T>(pub T);
+
+impl<T: fmt::Display> fmt::Display for Terminal<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&terminal(&self.0.to_string()))
+    }
+}
+
+/// The text of [`Terminal`].
+pub(crate) fn terminal(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        if c.is_control() || is_format(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+        out
+    })
+}
+
+/// The message of a GitHub workflow command: `%` and line breaks as the runner decodes them
+/// (`escapeData` of `@actions/core`); other control and format characters as on a terminal, since
+/// the log shows them.
+pub(crate) fn workflow_message(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        match c {
+            '%' => out.push_str("%25"),
+            '\r' => out.push_str("%0D"),
+            '\n' => out.push_str("%0A"),
+            _ if c.is_control() || is_format(c) => out.extend(c.escape_unicode()),
+            _ => out.push(c),
+        }
+        out
+    })
+}
+
+/// A property of a GitHub workflow command: as its message, and `:` and `,` besides
+/// (`escapeProperty`).
+pub(crate) fn workflow_property(text: &str) -> String {
+    workflow_message(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_never_sees_a_control_or_format_character() {
+        assert_eq!(terminal("a\x1b[31m\nb"), "a\\u{1b}[31m\\u{a}b");
+        assert_eq!(terminal("\u{202e}x\u{200b}\u{9b}"), "\\u{202e}x\\u{200b}\\u{9b}");
+        assert_eq!(terminal("grüße 🦀 `x`"), "grüße 🦀 `x`");
+    }
+
+    #[test]
+    fn a_workflow_command_cannot_be_forged() {
+        assert_eq!(workflow_message("50%\n::error::x"), "50%25%0A::error::x");
+        assert_eq!(workflow_property("a,line=1::b\r"), "a%2Cline=1%3A%3Ab%0D");
+        assert_eq!(workflow_message("\x1b[0m"), "\\u{1b}[0m");
+    }
+}

@@ -1,0 +1,131 @@
+//! The report of a pass, and the difference that a pass would make.
+
+use std::fmt;
+
+use reconciler::finding::Held;
+use reconciler::ids::CommitId;
+use reconciler::plan::{FileAction, SkillAction, SkillChange};
+use reconciler::report::{Outcome, PassReport};
+use serde::Serialize;
+
+use super::Text;
+use super::escape::Terminal;
+use super::style::{Style, Tone};
+
+/// What `diff` prints: a pass that was not made.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Difference<'a> {
+    /// The commit that would be applied.
+    pub revision: Option<CommitId>,
+    /// What would change.
+    pub changes: &'a [SkillChange],
+    /// What would be held.
+    pub held: &'a [Held],
+}
+
+impl<'a> From<&'a PassReport> for Difference<'a> {
+    fn from(report: &'a PassReport) -> Self {
+        Self { revision: report.revision, changes: &report.changes, held: &report.held }
+    }
+}
+
+impl fmt::Display for Text<'_, PassReport> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(report, style) = *self;
+        let outcome = style.paint(tone(report.outcome), word(report.outcome));
+        write!(f, "{outcome}")?;
+        if let Some(revision) = report.revision {
+            write!(f, " {}", revision.short())?;
+        }
+        writeln!(f, " in {} ms{}", report.duration_ms, counts(&report.changes, &report.held))?;
+        list(f, style, &report.changes, &report.held)?;
+        match &report.error {
+            Some(error) => writeln!(f, "  {}: {}", style.paint(Tone::Bad, "error"), Terminal(error)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Text<'_, Difference<'_>> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(difference, style) = *self;
+        let (changes, held) = (difference.changes, difference.held);
+        let word = if changes.is_empty() { "nothing would change" } else { "would apply" };
+        write!(f, "{}", style.paint(Tone::Strong, word))?;
+        if let Some(revision) = difference.revision {
+            write!(f, "{} {}", if changes.is_empty() { " at" } else { "" }, revision.short())?;
+        }
+        writeln!(f, "{}", counts(changes, held))?;
+        list(f, style, changes, held)
+    }
+}
+
+fn word(outcome: Outcome) -> String {
+    outcome.to_string().replace('_', " ")
+}
+
+/// How an outcome is to be taken.
+pub(super) fn tone(outcome: Outcome) -> Tone {
+    match outcome {
+        Outcome::InSync | Outcome::Applied => Tone::Good,
+        Outcome::Degraded | Outcome::Guarded | Outcome::Suspended => Tone::Notice,
+        Outcome::Failed | Outcome::Stalled => Tone::Bad,
+    }
+}
+
+/// Each action with the words for one skill and for how many it happened to.
+const ACTIONS: [(SkillAction, &str, &str); 5] = [
+    (SkillAction::Add, "add", "added"),
+    (SkillAction::Update, "update", "updated"),
+    (SkillAction::Remove, "remove", "removed"),
+    (SkillAction::Restore, "restore", "restored"),
+    (SkillAction::Adopt, "adopt", "adopted"),
+];
+
+fn counts(changes: &[SkillChange], held: &[Held]) -> String {
+    let of = |action| changes.iter().filter(|change| change.action == action).count();
+    let actions = ACTIONS.iter().map(|(action, _, done)| (of(*action), *done));
+    let parts: Vec<String> = actions
+        .chain([(held.len(), "held")])
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, done)| format!("{count} {done}"))
+        .collect();
+    if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, style: Style, changes: &[SkillChange], held: &[Held]) -> fmt::Result {
+    changes.iter().try_for_each(|change| write_change(f, style, change))?;
+    held.iter().try_for_each(|held| write_held(f, style, held))
+}
+
+fn write_change(f: &mut fmt::Formatter<'_>, style: Style, change: &SkillChange) -> fmt::Result {
+    let action = ACTIONS.iter().find(|(action, ..)| *action == change.action);
+    let action = style.paint(Tone::Strong, action.map_or("", |(_, word, _)| word));
+    writeln!(f, "  {action:7} {}: {}", Terminal(&change.skill), change.why)?;
+    for file in &change.files {
+        let sign = match file.action {
+            FileAction::Add => style.paint(Tone::Good, '+'),
+            FileAction::Update => style.paint(Tone::Notice, '~'),
+            FileAction::Remove => style.paint(Tone::Bad, '-'),
+        };
+        writeln!(f, "          {sign} {}", Terminal(&file.path))?;
+    }
+    Ok(())
+}
+
+fn write_held(f: &mut fmt::Formatter<'_>, style: Style, held: &Held) -> fmt::Result {
+    let skill = Terminal(&held.skill);
+    let serving = match held.serving {
+        Some(revision) => format!("its version of {} stays", revision.short()),
+        None => "nothing of it is served".to_owned(),
+    };
+    writeln!(f, "  {:7} {skill}: {serving}, held since {}", style.paint(Tone::Notice, "held"), held.since)?;
+    write!(f, "          {}", Terminal(&held.path))?;
+    if let Some(line) = held.line {
+        write!(f, ":{line}")?;
+    }
+    writeln!(f, ": {}: {}", Terminal(&held.rule), Terminal(&held.message))
+}
+
+#[cfg(test)]
+mod tests;
