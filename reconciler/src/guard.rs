@@ -4,6 +4,7 @@
 //! confirmation counts for exactly that commit, and a later one needs its own.
 
 use crate::ids::CommitId;
+use crate::path::TreePath;
 use crate::plan::PruneGuard;
 use crate::record::AppliedSource;
 use crate::source::Ancestry;
@@ -95,7 +96,8 @@ pub fn judge(
         return Err(Guard::OtherRepository { was: applied.repo.clone(), is: fetched.repo.clone(), revision });
     }
     if applied.path != fetched.path {
-        return Err(Guard::OtherPath { was: applied.path.clone(), is: fetched.path.clone(), revision });
+        let shown = |path: &Option<TreePath>| path.as_ref().map_or(".".to_owned(), TreePath::to_string);
+        return Err(Guard::OtherPath { was: shown(&applied.path), is: shown(&fetched.path), revision });
     }
     let reference = fetched.reference.clone();
     match (ancestry, rewind) {

@@ -13,11 +13,13 @@
 pub mod apply;
 pub mod cancel;
 pub mod finding;
+pub mod guard;
 pub mod ids;
 pub mod observed;
 pub mod options;
 pub mod path;
 pub mod plan;
+pub mod reconcile;
 pub mod record;
 pub mod report;
 pub mod source;

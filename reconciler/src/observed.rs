@@ -89,15 +89,6 @@ pub struct Unowned {
     pub directory: bool,
 }
 
-/// The sizes at which the bytes of a path are worth reading.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Expected {
-    /// The size of the file that is wanted.
-    pub wanted: Option<u64>,
-    /// The size of the file that we published.
-    pub owned: Option<u64>,
-}
-
 /// The volume at one look.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {

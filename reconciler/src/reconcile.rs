@@ -9,24 +9,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::apply;
+use crate::apply::{self, Order};
 use crate::cancel::Cancel;
 use crate::desired;
-use crate::ids::CommitId;
-use crate::observed::{self, Expected, Observed, Trust};
+use crate::guard;
+use crate::ids::{CommitId, PassId, Timestamp};
+use crate::observed::{self, Observed, Trust};
 use crate::options::{Hold, Options};
 use crate::path::TreePath;
 use crate::plan::{self, Plan, PlanOptions, PruneLimit};
-use crate::record::{AppliedSource, Inventory, Record};
+use crate::record::{AppliedSource, Inventory, Record, Settled};
 use crate::report::{Diff, PassReport};
-use crate::source::{self, Mirror, Progress};
+use crate::source::{self, Ancestry, Fetched, Mirror, Progress};
 use crate::target::{Locked, Target};
 use crate::tree::{AcceptedTree, Skills};
 use crate::trigger::Trigger;
 use crate::verdict;
 
 pub use error::{OpenError, PassError};
-use pass::{Pass, timed};
+use pass::{Pass, Step, timed};
 
 /// The name of the mirror in the state directory.
 pub const MIRROR: &str = "repo.git";
@@ -42,6 +43,8 @@ pub struct Engine {
     record: Record,
     inventory: Inventory,
     memory: desired::Memory,
+    /// The number of the next pass, for one that cannot even ask the database.
+    next: PassId,
 }
 
 impl Engine {
@@ -55,7 +58,8 @@ impl Engine {
         let record = Record::open(&options.state.join(DATABASE), &options.environment)?;
         let inventory = record.inventory()?;
         let memory = desired::Memory::default();
-        Ok(Self { options, target: Arc::new(target), mirror, record, inventory, memory })
+        let next = PassId(record.passes(1, None)?.first().map_or(1, |row| row.last.0 + 1));
+        Ok(Self { options, target: Arc::new(target), mirror, record, inventory, memory, next })
     }
 
     /// What this engine keeps equal to what.
@@ -80,8 +84,9 @@ impl Engine {
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
     ) -> PassReport {
-        let mut pass = Pass::begin(self.record.next_pass(), trigger);
+        let mut pass = Pass::new(self.next, trigger);
         let result = self.converge(&mut pass, cancel, progress);
+        self.next = PassId(pass.id.0 + 1);
         self.finish(pass, result)
     }
 
@@ -89,12 +94,8 @@ impl Engine {
     ///
     /// # Errors
     /// What would end a pass before its plan.
-    pub fn diff(
-        &mut self,
-        cancel: &Cancel,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Diff, PassError> {
-        let mut pass = Pass::begin(self.record.next_pass(), Trigger::Manual);
+    pub fn diff(&mut self, cancel: &Cancel, progress: &mut dyn FnMut(Progress)) -> Result<Diff, PassError> {
+        let mut pass = Pass::new(self.next, Trigger::Manual);
         self.target.locked()?;
         self.look(&mut pass, cancel, progress)?;
         Ok(self.report_diff(pass))
@@ -108,7 +109,10 @@ impl Engine {
     ) -> Result<(), PassError> {
         let target = Arc::clone(&self.target);
         let target = target.locked()?;
-        self.record.check_in_place()?;
+        if !self.record.is_same_file() {
+            return Err(PassError::DatabaseReplaced { path: self.record.path().to_owned() });
+        }
+        pass.id = self.record.begin(pass.trigger, pass.started_at)?;
         self.settle(&target, pass, cancel)?;
         self.look(pass, cancel, progress)?;
         self.hold_revision(pass)?;
@@ -127,23 +131,34 @@ impl Engine {
         })?;
         let commit = fetched.commit;
         pass.revision = Some(commit);
-        pass.source = Some(AppliedSource::new(&self.options, &fetched));
+        let source = self.applying(&fetched);
+        self.guard(&source)?;
         let desired = timed(&mut pass.stages.desired, || {
             desired::read(self.mirror.git(), commit, &self.options.selection, &mut self.memory)
         })?;
-        pass.judged = timed(&mut pass.stages.judge, || {
-            let served = &self.inventory.skills;
-            verdict::judge(&desired, &self.mirror, served, &self.options.judging, &mut self.record)
+        let judged = timed(&mut pass.stages.judge, || {
+            let (served, judging) = (&self.inventory.skills, &self.options.judging);
+            verdict::judge(&desired, &self.mirror, served, judging, &mut self.record)
         })?;
+        let judged = pass.judged.insert(judged);
         cancel.check()?;
-        let accepted = &pass.judged.accepted;
-        pass.observed = timed(&mut pass.stages.observe, || self.observe(accepted.skills(), pass.trust))?;
-        cancel.check()?;
+        let accepted = &judged.accepted;
+        let observed =
+            timed(&mut pass.stages.observe, || self.observe(accepted.skills(), trust(pass.trigger)))?;
         let limit = Some(self.options.prune_limit);
-        let plan =
-            timed(&mut pass.stages.plan, || self.plan(commit, accepted, &pass.observed, limit))?;
-        pass.plan = Some(plan);
-        Ok(())
+        let plan = timed(&mut pass.stages.plan, || self.plan(commit, accepted, &observed, limit))?;
+        pass.step = Some(Step { source, observed, plan });
+        Ok(cancel.check()?)
+    }
+
+    /// Whether this commit may follow the applied one without a person's word.
+    fn guard(&self, source: &AppliedSource) -> Result<(), PassError> {
+        let Some(applied) = self.record.last_applied()? else { return Ok(()) };
+        let ancestry = match applied.commit == source.commit {
+            true => Ancestry::Yes,
+            false => self.mirror.is_ancestor(applied.commit, source.commit).unwrap_or(Ancestry::Unknown),
+        };
+        Ok(guard::judge(&applied, source, ancestry, self.options.rewind)?)
     }
 
     /// With `HOLD=revision` a commit is served whole or not at all.
@@ -152,26 +167,24 @@ impl Engine {
         if self.options.hold == Hold::Skill || held == 0 {
             return Ok(());
         }
-        pass.plan = None;
         Err(PassError::RevisionHeld { held })
     }
 
     /// The writing half: nothing shows before everything that it takes is on disk and intended.
     fn apply(&mut self, target: &Locked<'_>, pass: &mut Pass, cancel: &Cancel) -> Result<(), PassError> {
-        let (Some(plan), Some(source)) = (&pass.plan, &pass.source) else { return Ok(()) };
-        if plan.is_empty() {
-            return Ok(());
-        }
+        let Some(step) = pass.step.as_mut().filter(|step| !step.plan.is_empty()) else { return Ok(()) };
         let applied = timed(&mut pass.stages.apply, || {
+            let Step { source, observed, plan } = &*step;
+            let order = Order { pass: pass.id, revision: source.commit, plan, observed };
+            let staged = apply::stage(target, &self.mirror, order, cancel)?;
             self.mirror.sync()?;
-            let staged = apply::stage(target, &self.mirror, plan, &pass.observed, pass.id, cancel)?;
-            pass.kept = staged.kept().to_vec();
-            self.record.intend(pass.id, source, plan, &self.inventory.skills, &pass.kept)?;
-            let applied = staged.publish()?;
+            self.record.intend(pass.id, source, plan, &self.inventory.skills, staged.kept())?;
+            let applied = staged.publish(cancel)?;
             self.mirror.pin_served(&plan.next)?;
+            self.mirror.sync()?;
             Ok::<_, PassError>(applied)
         })?;
-        pass.observed.known.extend(applied.known);
+        step.observed.known.extend(applied.known);
         Ok(())
     }
 
@@ -179,22 +192,37 @@ impl Engine {
     /// anything else is done: every file is then old or new.
     fn settle(&mut self, target: &Locked<'_>, pass: &Pass, cancel: &Cancel) -> Result<(), PassError> {
         let Some(intent) = self.record.interrupted()? else { return Ok(()) };
+        let revision = intent.applied.commit;
         let observed = self.observe(intent.next.skills(), Trust::Nothing)?;
-        let plan = self.plan(intent.source.commit, &intent.next, &observed, None)?;
-        let staged = apply::stage(target, &self.mirror, &plan, &observed, pass.id, cancel)?;
-        let kept = staged.kept().to_vec();
-        let applied = staged.publish()?;
+        let plan = self.plan(revision, &intent.next, &observed, None)?;
+        let order = Order { pass: pass.id, revision, plan: &plan, observed: &observed };
+        let staged = apply::stage(target, &self.mirror, order, cancel)?;
+        self.mirror.sync()?;
+        let inventory = &self.inventory.skills;
+        self.record.intend(pass.id, &intent.applied, &plan, inventory, staged.kept())?;
+        let applied = staged.publish(cancel)?;
         self.mirror.pin_served(&plan.next)?;
-        let mut known = observed.known;
-        known.extend(applied.known);
-        self.record.settled(&intent, pass.id, &plan, &known, &kept)?;
+        self.mirror.sync()?;
+        let known = observed.known.clone().into_iter().chain(applied.known).collect();
+        let (pass, at) = (pass.id, Timestamp::now());
+        let settled = Settled { pass, at, intent: &intent, plan: &plan, inventory, known: &known };
+        self.record.settled(&settled)?;
         self.inventory = Inventory { skills: plan.next, known };
         Ok(())
     }
 
+    fn applying(&self, fetched: &Fetched) -> AppliedSource {
+        AppliedSource {
+            repo: self.options.source.url.to_string(),
+            path: self.options.selection.root.clone(),
+            reference: fetched.reference.clone(),
+            commit: fetched.commit,
+        }
+    }
+
     fn observe(&self, accepted: &Skills, trust: Trust) -> Result<Observed, PassError> {
-        let asked = expected(accepted, &self.inventory.skills);
-        Ok(observed::look(&self.options.target, &asked, &self.inventory.known, trust)?)
+        let asked = asked(accepted, &self.inventory.skills);
+        Ok(observed::look_at(&self.options.target, &asked, &self.inventory.known, trust)?)
     }
 
     fn plan(
@@ -205,18 +233,27 @@ impl Engine {
         prune_limit: Option<PruneLimit>,
     ) -> Result<Plan, PassError> {
         let options = PlanOptions { adopt: self.options.adopt, prune_limit };
-        Ok(plan::plan(commit, accepted, &self.inventory.skills, observed, options)?)
+        let plan = plan::plan(commit, accepted, &self.inventory.skills, observed, options);
+        Ok(plan.map_err(guard::Guard::from)?)
     }
 }
 
-/// Every path that is wanted or ours, with the sizes at which its bytes are worth reading.
-fn expected(accepted: &Skills, inventory: &Skills) -> BTreeMap<TreePath, Expected> {
-    let mut expected: BTreeMap<TreePath, Expected> = BTreeMap::new();
-    for (path, file) in accepted.values().flat_map(|version| &version.files) {
-        expected.entry(path.clone()).or_default().wanted = Some(file.size);
+/// A recheck trusts no stamp: it reads everything again.
+fn trust(trigger: Trigger) -> Trust {
+    match trigger {
+        Trigger::Recheck => Trust::Nothing,
+        _ => Trust::Cache,
     }
-    for (path, file) in inventory.values().flat_map(|version| &version.files) {
-        expected.entry(path.clone()).or_default().owned = Some(file.size);
-    }
-    expected
+}
+
+/// Every path that is wanted or ours, with the size at which its bytes are worth reading: that of what
+/// we published, or else of what is wanted.
+fn asked(accepted: &Skills, inventory: &Skills) -> BTreeMap<TreePath, u64> {
+    let files = |skills: &Skills| -> Vec<(TreePath, u64)> {
+        let files = skills.values().flat_map(|version| &version.files);
+        files.map(|(path, file)| (path.clone(), file.size)).collect()
+    };
+    let mut asked: BTreeMap<TreePath, u64> = files(accepted).into_iter().collect();
+    asked.extend(files(inventory));
+    asked
 }

@@ -1,10 +1,12 @@
 //! What ends an attempt to open an engine, or a pass, and who must act then.
 
+use std::path::PathBuf;
+
 use crate::apply::ApplyError;
 use crate::cancel::Cancelled;
 use crate::desired::DesiredError;
 use crate::observed::LookError;
-use crate::plan::PruneGuard;
+use crate::guard::Guard;
 use crate::record::RecordError;
 use crate::report::Remedy;
 use crate::source::{MirrorError, SourceError};
@@ -51,13 +53,16 @@ pub enum PassError {
     #[error(transparent)]
     Look(#[from] LookError),
     #[error(transparent)]
-    Prune(#[from] PruneGuard),
+    Guard(#[from] Guard),
     #[error(transparent)]
     Apply(#[from] ApplyError),
     #[error(transparent)]
     Record(#[from] RecordError),
     #[error("the pass was asked to stop; the next one goes on")]
     Cancelled(#[from] Cancelled),
+    /// Somebody put another file in the database's place.
+    #[error("the database `{}` is no longer the file that was opened; restart to use the new one", .path.display())]
+    DatabaseReplaced { path: PathBuf },
     /// `HOLD=revision`, and not every skill of it may enter.
     #[error(
         "{held} held and HOLD=revision serves a commit whole or not at all: mend what is held, or set \
@@ -79,9 +84,9 @@ impl PassError {
             Self::Look(error) => error.remedy(),
             Self::Apply(error) => error.remedy(),
             Self::Record(error) => error.remedy(),
-            Self::Prune(_) => Remedy::Confirm,
+            Self::Guard(_) => Remedy::Confirm,
             Self::Cancelled(_) => Remedy::Retry(None),
-            Self::RevisionHeld { .. } => Remedy::Person,
+            Self::RevisionHeld { .. } | Self::DatabaseReplaced { .. } => Remedy::Person,
         }
     }
 }

@@ -3,60 +3,60 @@
 use std::time::Instant;
 
 use super::{Engine, PassError, held};
-use crate::apply::Kept;
+use crate::finding::Held;
 use crate::ids::{CommitId, PassId, SkillId, Timestamp};
-use crate::observed::{Observed, Trust};
+use crate::observed::Observed;
 use crate::plan::Plan;
-use crate::record::{AppliedSource, End, Inventory};
+use crate::record::{AppliedSource, End, Inventory, changed_stamps};
 use crate::report::{Diff, Outcome, PassReport, Remedy, StagesMs, error_text};
 use crate::trigger::Trigger;
 use crate::verdict::Judged;
 
-/// A running pass.
+/// A running pass, and what it has come to know.
 pub(super) struct Pass {
     pub(super) id: PassId,
     pub(super) trigger: Trigger,
-    pub(super) trust: Trust,
+    pub(super) started_at: Timestamp,
     pub(super) stages: StagesMs,
     pub(super) revision: Option<CommitId>,
-    pub(super) source: Option<AppliedSource>,
-    pub(super) judged: Judged,
-    pub(super) observed: Observed,
-    pub(super) plan: Option<Plan>,
-    pub(super) kept: Vec<Kept>,
-    started_at: Timestamp,
+    pub(super) judged: Option<Judged>,
+    pub(super) step: Option<Step>,
     clock: Instant,
 }
 
+/// The step that a pass takes: from what was observed, by a plan, to a commit.
+pub(super) struct Step {
+    pub(super) source: AppliedSource,
+    pub(super) observed: Observed,
+    pub(super) plan: Plan,
+}
+
 impl Pass {
-    pub(super) fn begin(id: PassId, trigger: Trigger) -> Self {
+    pub(super) fn new(id: PassId, trigger: Trigger) -> Self {
         Self {
             id,
             trigger,
-            trust: if trigger == Trigger::Recheck { Trust::Nothing } else { Trust::Cache },
+            started_at: Timestamp::now(),
             stages: StagesMs::default(),
             revision: None,
-            source: None,
-            judged: Judged::default(),
-            observed: Observed::default(),
-            plan: None,
-            kept: Vec::new(),
-            started_at: Timestamp::now(),
+            judged: None,
+            step: None,
             clock: Instant::now(),
         }
     }
 
     /// The skills that are not served as git has them.
     pub(super) fn held_skills(&self) -> impl Iterator<Item = &SkillId> {
-        let conflicts = self.plan.iter().flat_map(|plan| &plan.conflicts).map(|conflict| &conflict.skill);
-        self.judged.held.iter().map(|held| &held.skill).chain(conflicts)
+        let conflicts = self.step.iter().flat_map(|step| &step.plan.conflicts);
+        let judged = self.judged.iter().flat_map(|judged| &judged.held);
+        judged.map(|held| &held.skill).chain(conflicts.map(|conflict| &conflict.skill))
     }
 
     fn outcome(&self, result: &Result<(), PassError>) -> Outcome {
         match result {
             Err(error) => error.remedy().outcome(),
             Ok(()) if self.held_skills().next().is_some() => Outcome::Degraded,
-            Ok(()) if self.plan.as_ref().is_none_or(Plan::is_empty) => Outcome::InSync,
+            Ok(()) if self.step.as_ref().is_none_or(|step| step.plan.is_empty()) => Outcome::InSync,
             Ok(()) => Outcome::Applied,
         }
     }
@@ -80,66 +80,77 @@ impl Engine {
     pub(super) fn finish(&mut self, mut pass: Pass, result: Result<(), PassError>) -> PassReport {
         let begun = Instant::now();
         let mut report = self.report(&pass, &result);
-        let retry_after = match result.as_ref().map_err(PassError::remedy) {
-            Err(Remedy::Retry(pause)) => pause,
-            _ => None,
-        };
-        let end = End {
-            report: &report,
-            plan: pass.plan.as_ref().filter(|_| result.is_ok()),
-            known: &pass.observed.known,
-            inventory: &self.inventory,
-            judged: &pass.judged,
-            source: pass.source.as_ref().filter(|_| result.is_ok()),
-            kept: &pass.kept,
-        };
-        if let Err(error) = self.record.finish(&end) {
-            report.outcome = error.remedy().outcome();
-            report.error = Some(error_text(&error));
-        } else if let Some(plan) = pass.plan.take().filter(|_| result.is_ok()) {
-            self.inventory = Inventory { skills: plan.next, known: std::mem::take(&mut pass.observed.known) };
+        if let Err(Remedy::Retry(pause)) = result.as_ref().map_err(PassError::remedy) {
+            report.retry_after = pause;
         }
-        report.retry_after = retry_after;
+        let done = pass.step.take().filter(|_| result.is_ok());
+        match self.write_end(&pass, &report, done.as_ref()) {
+            Err(error) => {
+                report.outcome = error.remedy().outcome();
+                report.error = Some(error_text(&error));
+            }
+            Ok(()) => {
+                if let Some(Step { plan, observed, .. }) = done {
+                    self.inventory = Inventory { skills: plan.next, known: observed.known };
+                }
+            }
+        }
         report.stages_ms.record = millis_since(begun);
         report.duration_ms = millis_since(pass.clock);
         report
     }
 
+    fn write_end(
+        &mut self,
+        pass: &Pass,
+        report: &PassReport,
+        done: Option<&Step>,
+    ) -> Result<(), crate::record::RecordError> {
+        let known = done.map(|step| changed_stamps(&self.inventory.known, &step.observed.known));
+        self.record.finish(&End {
+            report,
+            plan: done.map(|step| &step.plan),
+            inventory: &self.inventory.skills,
+            known: &known.unwrap_or_default(),
+            findings: pass.judged.as_ref().map(|judged| &judged.findings),
+            applied: done.map(|step| &step.source),
+        })
+    }
+
     fn report(&self, pass: &Pass, result: &Result<(), PassError>) -> PassReport {
-        let outcome = pass.outcome(result);
-        let applied_revision = match (&pass.source, outcome.is_converged()) {
-            (Some(source), true) => Some(source.commit),
-            _ => self.record.last_applied().ok().flatten().map(|source| source.commit),
-        };
-        let plan = pass.plan.as_ref().filter(|_| result.is_ok());
+        let done = pass.step.as_ref().filter(|_| result.is_ok());
+        let applied = || self.record.last_applied().ok().flatten().map(|source| source.commit);
         PassReport {
             pass: pass.id,
             trigger: pass.trigger,
-            outcome,
+            outcome: pass.outcome(result),
             revision: pass.revision,
-            applied_revision,
+            applied_revision: done.map(|step| step.source.commit).or_else(applied),
             started_at: pass.started_at,
             duration_ms: millis_since(pass.clock),
             stages_ms: pass.stages,
-            changes: plan.map(|plan| plan.changes.clone()).unwrap_or_default(),
+            changes: done.map(|step| step.plan.changes.clone()).unwrap_or_default(),
             held: self.held(pass),
-            warnings: pass.judged.strays.clone(),
-            unowned: plan.map(|plan| plan.unowned.clone()).unwrap_or_default(),
-            error: result.as_ref().err().map(error_text),
+            warnings: pass.judged.iter().flat_map(|judged| judged.strays.clone()).collect(),
+            unowned: done.map(|step| step.plan.unowned.clone()).unwrap_or_default(),
+            error: result.as_ref().err().map(|error| error_text(error)),
             retry_after: None,
         }
     }
 
     pub(super) fn report_diff(&self, pass: Pass) -> Diff {
         let held = self.held(&pass);
-        let plan = pass.plan.unwrap_or_default();
-        Diff { revision: pass.revision, changes: plan.changes, held, warnings: pass.judged.strays, unowned: plan.unowned }
+        let plan = pass.step.map(|step| step.plan).unwrap_or_default();
+        let warnings = pass.judged.map(|judged| judged.strays).unwrap_or_default();
+        Diff { revision: pass.revision, changes: plan.changes, held, warnings, unowned: plan.unowned }
     }
 
-    fn held(&self, pass: &Pass) -> Vec<crate::finding::Held> {
+    /// What is held: as this pass judged it, or as it was where this pass did not come so far.
+    fn held(&self, pass: &Pass) -> Vec<Held> {
         // A record that cannot be read fails the pass elsewhere; here it only costs the dates.
         let before = self.record.held().unwrap_or_default();
-        let conflicts = pass.plan.iter().flat_map(|plan| &plan.conflicts);
-        held::list(&pass.judged.held, conflicts, &self.inventory.skills, &before, pass.started_at)
+        let Some(judged) = &pass.judged else { return before };
+        let conflicts = pass.step.iter().flat_map(|step| &step.plan.conflicts);
+        held::list(&judged.held, conflicts, &self.inventory.skills, &before, pass.started_at)
     }
 }

@@ -22,7 +22,7 @@ mod fetch;
 mod history;
 mod http;
 mod libgit2;
-mod mirror;
+pub(crate) mod mirror;
 mod process;
 mod redirect;
 mod reference;
