@@ -11,6 +11,7 @@
 //! on one screen.
 
 pub mod cancel;
+pub mod desired;
 pub mod finding;
 pub mod ids;
 pub mod observed;
@@ -18,6 +19,8 @@ pub mod options;
 pub mod path;
 pub mod plan;
 pub mod report;
+pub mod skill;
 pub mod source;
 pub mod tree;
 pub mod trigger;
+pub mod verdict;
