@@ -32,6 +32,7 @@ stories! {
     bytes_are_the_blobs,
     repository_documents_are_no_skills,
     markdown_without_front_matter_is_no_skill,
+    hidden_directories_hold_no_skills,
     root_skill_alone,
     root_skill_beside_others_is_held,
     layout_folder,
