@@ -57,6 +57,7 @@ stories! {
     skills_outlive_a_broken_ancestor,
     skills_become_part_of_an_accepted_ancestor,
     of_two_skills_of_one_name_the_newcomer_is_held,
+    of_two_skills_at_twin_paths_the_newcomer_is_held,
     skill_changes,
     skill_goes,
     skill_that_goes_leaves_what_is_not_ours,
