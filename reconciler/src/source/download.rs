@@ -1,6 +1,6 @@
 //! What the child of a fetch does: list, choose, download, and point the tip at the commit.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +32,8 @@ struct Download<'a> {
     held: u64,
     /// Whether the mirror has a history to add to.
     has_history: bool,
+    /// Whether it was ended because the mirror would be too large: libgit2 has no word of its own for it.
+    is_beyond: Cell<bool>,
 }
 
 /// Runs the fetch that is asked for.
@@ -56,7 +58,8 @@ pub(super) fn run(request: &Request, progress: &mut dyn FnMut(Progress)) -> Resu
     }
     let address = address(&url).ok_or_else(|| child("its path is not absolute".to_owned()))?;
     let has_history = super::mirror::has_history(&mirror);
-    Download { request, session, address, mirror, held, has_history }.run(&reference, progress)
+    Download { request, session, address, mirror, held, has_history, is_beyond: Cell::new(false) }
+        .run(&reference, progress)
 }
 
 /// A path as a file URL: libgit2 takes a bare path with a colon for an SSH address.
@@ -107,7 +110,8 @@ impl Download<'_> {
         let refspec = format!("+{source}:{TIP}");
         let taken = connection.remote().download(&[refspec], Some(&mut self.options(self.depth(), progress)));
         match (taken, &wanted) {
-            (Ok(()), _) => Ok((wanted, true)),
+            (Ok(()), Wanted::Listed { .. }) => Ok((wanted, true)),
+            (Ok(()), Wanted::Unlisted(_)) => Ok((wanted, self.has(id))),
             (Err(error), Wanted::Listed { .. }) => Err(self.failure(&error)),
             // Servers may refuse ids that they do not list, each in its own words.
             (Err(error), Wanted::Unlisted(_)) => match self.failure(&error) {
@@ -139,13 +143,18 @@ impl Download<'_> {
         i32::from(self.session.is_some() && !self.has_history)
     }
 
-    fn options<'p>(&self, depth: i32, progress: &'p RefCell<&mut dyn FnMut(Progress)>) -> FetchOptions<'p> {
+    fn options<'p>(
+        &'p self,
+        depth: i32,
+        progress: &'p RefCell<&mut dyn FnMut(Progress)>,
+    ) -> FetchOptions<'p> {
         let room = self.request.max_repo_bytes.saturating_sub(self.held);
         let mut callbacks = RemoteCallbacks::new();
         callbacks.transfer_progress(move |now| {
             let now = Progress::from(&now);
             (progress.borrow_mut())(now);
-            now.received_bytes <= room
+            self.is_beyond.set(now.received_bytes > room);
+            !self.is_beyond.get()
         });
         let mut options = FetchOptions::new();
         options.remote_callbacks(callbacks).download_tags(AutotagOption::None).depth(depth);
@@ -205,10 +214,10 @@ impl Download<'_> {
                 failure => failure,
             };
         }
-        match (error.class(), error.code()) {
-            (_, git2::ErrorCode::User) => FetchError::TooLarge { url, limit: self.request.max_repo_bytes },
-            (ErrorClass::NoMemory, _) => FetchError::Memory { url, limit: self.request.max_memory },
-            (ErrorClass::Os | ErrorClass::Filesystem, _) => local(self.request, error),
+        match error.class() {
+            _ if self.is_beyond.get() => FetchError::TooLarge { url, limit: self.request.max_repo_bytes },
+            ErrorClass::NoMemory => FetchError::Memory { url, limit: self.request.max_memory },
+            ErrorClass::Os | ErrorClass::Filesystem => local(self.request, error),
             _ => FetchError::Broken { url, detail: error.message().to_owned() },
         }
     }

@@ -3,7 +3,7 @@
 //! Its references are ours alone, below `refs/skill-sync/`; they keep objects alive, and what the
 //! remote deletes stays. Nothing in it is ever collected or repacked.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,8 @@ pub struct Mirror {
     path: PathBuf,
     repository: Repository,
     durable: RefCell<Durable>,
+    /// Whether this process has looked for what a power cut left.
+    is_settled: Cell<bool>,
     /// What `refs/skill-sync/served` was last pointed at by us, to write only what changed.
     served: RefCell<Option<(Skills, Oid)>>,
 }
@@ -125,6 +127,7 @@ impl Mirror {
             path: path.to_owned(),
             repository,
             durable: RefCell::new(Durable::new(path)),
+            is_settled: Cell::new(false),
             served: RefCell::new(None),
         })
     }
@@ -145,7 +148,12 @@ impl Mirror {
     /// # Errors
     /// What the file system says.
     pub fn sweep(&self) -> Result<(), MirrorError> {
-        sweep::sweep(&self.path)
+        sweep::sweep(&self.path)?;
+        // The power was not cut since this process began.
+        if !self.is_settled.replace(true) {
+            sweep::settle(&self.repository)?;
+        }
+        Ok(())
     }
 
     /// Whether a fetch has brought something, so that the next is no first one.
@@ -178,6 +186,13 @@ impl Mirror {
     /// Nothing is promised about bytes whose keeping failed.
     pub fn keep_blob(&self, refname: &str, bytes: &[u8]) -> Result<BlobId, MirrorError> {
         let id = self.repository.blob(bytes).map_err(|e| self.unwritten("a blob", e))?;
+        // libgit2 writes no object that it takes for present, also where a power cut emptied its file.
+        let kept = self.read_blob(id.into())?;
+        if kept != bytes {
+            return Err(
+                self.damaged(&format!("blob {id}"), git2::Error::from_str("it reads back as other bytes"))
+            );
+        }
         self.point(refname, id)?;
         self.sync()?;
         Ok(id.into())
