@@ -276,6 +276,15 @@ fn a_fetch_that_needs_more_memory_than_it_may_have_is_told() {
 }
 
 #[test]
+fn progress_is_told() {
+    let world = World::new();
+    world.upstream().push("main", "one");
+    let mut told = Vec::new();
+    fetch(&world.source, &world.mirror(), &Cancel::new(), &mut |now| told.push(now)).unwrap();
+    assert!(told.first().is_some_and(|first| first.total_objects == 3), "{told:?}");
+}
+
+#[test]
 fn a_failed_fetch_changes_no_tip() {
     let world = World::new();
     let first = world.upstream().push("main", "one");

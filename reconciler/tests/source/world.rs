@@ -15,22 +15,22 @@ use reconciler::source::{
 };
 
 /// A token that must never be found anywhere.
-pub const TOKEN: &str = "t0p-s3cret-t0ken";
+pub(crate) const TOKEN: &str = "t0p-s3cret-t0ken";
 
 /// A repository that somebody pushes to.
-pub struct Upstream {
-    pub git: Repository,
+pub(crate) struct Upstream {
+    pub(crate) git: Repository,
 }
 
 impl Upstream {
-    pub fn new(path: &Path) -> Self {
+    pub(crate) fn new(path: &Path) -> Self {
         let mut options = git2::RepositoryInitOptions::new();
         options.bare(true).initial_head("main").external_template(false).mkpath(true);
         Self { git: Repository::init_opts(path, &options).unwrap() }
     }
 
     /// Commits one file on top of a branch, which begins where there is none.
-    pub fn push(&self, branch: &str, text: &str) -> CommitId {
+    pub(crate) fn push(&self, branch: &str, text: &str) -> CommitId {
         let name = format!("refs/heads/{branch}");
         let parent = self.git.refname_to_id(&name).ok();
         let commit = self.commit(text.as_bytes(), parent);
@@ -38,7 +38,7 @@ impl Upstream {
         commit
     }
 
-    pub fn commit(&self, bytes: &[u8], parent: Option<Oid>) -> CommitId {
+    pub(crate) fn commit(&self, bytes: &[u8], parent: Option<Oid>) -> CommitId {
         let mut tree = self.git.treebuilder(None).unwrap();
         tree.insert("skill.md", self.git.blob(bytes).unwrap(), 0o100_644).unwrap();
         let tree = self.git.find_tree(tree.write().unwrap()).unwrap();
@@ -49,7 +49,7 @@ impl Upstream {
     }
 
     /// An annotated tag.
-    pub fn annotate(&self, name: &str, target: CommitId) -> Oid {
+    pub(crate) fn annotate(&self, name: &str, target: CommitId) -> Oid {
         let who = Signature::new("t", "t@example.org", &Time::new(1_700_000_000, 0)).unwrap();
         let object = self.git.find_object(target.oid(), None).unwrap();
         self.git.tag(name, &object, &who, "release", false).unwrap()
@@ -57,13 +57,13 @@ impl Upstream {
 }
 
 /// Our side: a state directory with a mirror, and what is to be fetched into it.
-pub struct World {
-    pub dir: tempfile::TempDir,
-    pub source: Source,
+pub(crate) struct World {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) source: Source,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let source = Source {
             url: RepoUrl::parse(dir.path().join("git/skills.git").to_str().unwrap()).unwrap(),
@@ -80,49 +80,49 @@ impl World {
         Self { dir, source }
     }
 
-    pub fn upstream(&self) -> Upstream {
+    pub(crate) fn upstream(&self) -> Upstream {
         Upstream::new(&self.dir.path().join("git/skills.git"))
     }
 
-    pub fn url(mut self, url: impl AsRef<str>) -> Self {
+    pub(crate) fn url(mut self, url: impl AsRef<str>) -> Self {
         self.source.url = RepoUrl::parse(url.as_ref()).unwrap();
         self
     }
 
-    pub fn following(mut self, reference: impl AsRef<str>) -> Self {
+    pub(crate) fn following(mut self, reference: impl AsRef<str>) -> Self {
         self.source.reference = Reference::parse(reference.as_ref()).unwrap();
         self
     }
 
-    pub fn token(mut self, token: &str) -> Self {
+    pub(crate) fn token(mut self, token: &str) -> Self {
         self.source.credentials = Credentials::Token(Secret::Value(token.to_owned()));
         self
     }
 
-    pub fn timeout(mut self, timeout: Duration) -> Self {
+    pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
         self.source.limits.fetch_timeout = timeout;
         self.source.limits.clone_timeout = timeout;
         self
     }
 
-    pub fn mirror_path(&self) -> PathBuf {
+    pub(crate) fn mirror_path(&self) -> PathBuf {
         self.dir.path().join("state/repo.git")
     }
 
-    pub fn mirror(&self) -> Mirror {
+    pub(crate) fn mirror(&self) -> Mirror {
         Mirror::open(&self.mirror_path()).unwrap()
     }
 
-    pub fn fetch(&self) -> Result<Fetched, SourceError> {
+    pub(crate) fn fetch(&self) -> Result<Fetched, SourceError> {
         fetch(&self.source, &self.mirror(), &Cancel::new(), &mut |_| {})
     }
 
-    pub fn fetched(&self) -> Fetched {
+    pub(crate) fn fetched(&self) -> Fetched {
         self.fetch().unwrap()
     }
 
     /// The error of a fetch that the child told.
-    pub fn refused(&self) -> FetchError {
+    pub(crate) fn refused(&self) -> FetchError {
         match self.fetch().unwrap_err() {
             SourceError::Fetch(error) => error,
             other => panic!("{other:?}"),
@@ -131,14 +131,14 @@ impl World {
 }
 
 /// A real `git http-backend` over the repositories of a world; it ends with this value.
-pub struct Backend {
+pub(crate) struct Backend {
     child: Child,
-    pub url: String,
+    pub(crate) url: String,
 }
 
 impl Backend {
     /// None, with a line that says so, where this machine has no git or python3.
-    pub fn start(world: &World, arguments: &[&str]) -> Option<Self> {
+    pub(crate) fn start(world: &World, arguments: &[&str]) -> Option<Self> {
         if let Some(missing) = ["git", "python3"].into_iter().find(|program| !runs(program)) {
             skip(&format!("a fetch from git http-backend, because there is no {missing}"));
             return None;
@@ -172,19 +172,21 @@ fn runs(program: &str) -> bool {
 }
 
 /// Says that something was not tested; where everything must be, that is a failure.
-pub fn skip(what: &str) {
+pub(crate) fn skip(what: &str) {
     assert!(std::env::var_os("SKILL_SYNC_REQUIRE_REAL").is_none_or(|v| v != "1"), "skipped: {what}");
     println!("skipped: {what}");
 }
 
 /// A server of our own on a loopback port: each connection's request head is told, then answered.
-pub struct Server {
-    pub url: String,
-    pub requests: Receiver<String>,
+pub(crate) struct Server {
+    pub(crate) url: String,
+    pub(crate) requests: Receiver<String>,
 }
 
 impl Server {
-    pub fn start(answer: impl Fn(&str, &[u8], &mut TcpStream) + Send + Sync + Clone + 'static) -> Self {
+    pub(crate) fn start(
+        answer: impl Fn(&str, &[u8], &mut TcpStream) + Send + Sync + Clone + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (told, requests) = channel();
@@ -203,17 +205,17 @@ impl Server {
     }
 
     /// Answers every request with these bytes.
-    pub fn saying(answer: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn saying(answer: impl Into<Vec<u8>>) -> Self {
         let answer = answer.into();
         Self::start(move |_, _, stream| drop(stream.write_all(&answer)))
     }
 
     /// Takes every request and answers none, until the client goes.
-    pub fn silent() -> Self {
+    pub(crate) fn silent() -> Self {
         Self::start(|_, _, stream| drop(stream.read_to_end(&mut Vec::new())))
     }
 
-    pub fn heard(&self) -> String {
+    pub(crate) fn heard(&self) -> String {
         self.requests.recv_timeout(Duration::from_secs(30)).expect("a request in 30 s")
     }
 }
@@ -230,25 +232,25 @@ fn read_request(stream: &mut TcpStream) -> (String, Vec<u8>) {
 }
 
 /// A whole HTTP answer that closes its connection.
-pub fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let head =
         format!("HTTP/1.1 {status}\r\n{headers}Connection: close\r\nContent-Length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
 }
 
 /// One line of git's protocol.
-pub fn packet(text: &str) -> String {
+pub(crate) fn packet(text: &str) -> String {
     format!("{:04x}{text}", text.len() + 4)
 }
 
 /// A list of references as git servers send it.
-pub fn listing(lines: &[String]) -> Vec<u8> {
+pub(crate) fn listing(lines: &[String]) -> Vec<u8> {
     let body = format!("{}0000{}0000", packet("# service=git-upload-pack\n"), lines.concat());
     answer("200 OK", "Content-Type: application/x-git-upload-pack-advertisement\r\n", body.as_bytes())
 }
 
 /// Waits until something holds.
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         if let Some(found) = look() {
