@@ -153,6 +153,23 @@ fn a_list_that_is_no_protocol_is_broken() {
     assert!(matches!(error, FetchError::Broken { .. }), "{error:?}");
 }
 
+/// A pack of no objects, with the checksum that it must have.
+const EMPTY_PACK: &[u8] =
+    b"PACK\0\0\0\x02\0\0\0\0\x02\x9d\x08\x82\x3b\xd8\xa8\xea\xb5\x10\xad\x6a\xc7\x5c\x82\x3c\xfd\x3e\xd3\x1e";
+
+#[test]
+fn a_server_that_knows_no_depth_is_asked_for_everything() {
+    let list = listing(&[packet(&format!("{} refs/heads/main\0multi_ack\n", "12".repeat(20)))]);
+    let server = Server::start(move |head, body, stream| {
+        let result = "Content-Type: application/x-git-upload-pack-result\r\n";
+        let asks = !head.starts_with("GET") && !body.windows(6).any(|window| window == b"deepen");
+        let pack = [b"0008NAK\n", EMPTY_PACK].concat();
+        drop(stream.write_all(&if asks { answer("200 OK", result, &pack) } else { list.clone() }));
+    });
+    let error = World::new().url(format!("{}/skills.git", server.url)).following("main").refused();
+    assert!(matches!(error, FetchError::Incomplete { .. }), "{error:?}");
+}
+
 /// A server that lists one commit and sends this for it.
 fn listing_then(sent: &'static [u8]) -> Server {
     let id = "12".repeat(20);
@@ -185,9 +202,7 @@ fn a_pack_that_is_no_pack_is_broken_and_leaves_nothing() {
 
 #[test]
 fn a_commit_that_is_listed_and_not_sent_is_no_success() {
-    // A pack of no objects, with the checksum that it must have.
-    let empty = b"PACK\0\0\0\x02\0\0\0\0\x02\x9d\x08\x82\x3b\xd8\xa8\xea\xb5\x10\xad\x6a\xc7\x5c\x82\x3c\xfd\x3e\xd3\x1e";
-    let server = listing_then(empty);
+    let server = listing_then(EMPTY_PACK);
     let world = World::new().url(format!("{}/skills.git", server.url)).following("main");
     let error = world.refused();
     assert!(matches!(error, FetchError::Incomplete { .. }), "{error:?}");

@@ -5,7 +5,7 @@ use std::process::Command;
 use reconciler::report::Remedy;
 use reconciler::source::{Ancestry, FetchError, Source, SourceError};
 
-use crate::world::{Backend, TOKEN, World, skip};
+use crate::world::{Backend, TOKEN, World, noise, skip};
 
 fn user() -> String {
     format!("x-access-token:{TOKEN}")
@@ -79,6 +79,46 @@ fn tags_and_commits_come_over_http_too() {
 }
 
 #[test]
+fn an_older_commit_comes_when_it_is_asked_for() {
+    let world = World::new();
+    let upstream = world.upstream();
+    let old = upstream.push("main", "one");
+    upstream.push("main", "two");
+    let new = upstream.push("main", "three");
+    let Some(backend) = Backend::start(&world, &[]) else { return };
+    for by_id in [false, true] {
+        upstream.git.config().unwrap().set_bool("uploadpack.allowAnySHA1InWant", by_id).unwrap();
+        let ours = World::new().url(format!("{}/skills.git", backend.url));
+        assert_eq!(ours.fetched().commit, new);
+        let ours = ours.following(old.to_string());
+        assert_eq!(ours.fetched().commit, old);
+        assert_eq!(ours.fetched().commit, old);
+        let next = upstream.commit(b"next", Some(upstream.git.refname_to_id("refs/heads/main").unwrap()));
+        upstream.git.reference("refs/heads/main", next.oid(), true, "push").unwrap();
+        assert_eq!(ours.following("main").fetched().commit, next);
+        upstream.git.reference("refs/heads/main", new.oid(), true, "back").unwrap();
+    }
+}
+
+#[test]
+fn a_shallow_mirror_may_change_to_a_local_path_and_back() {
+    let world = World::new();
+    let upstream = world.upstream();
+    upstream.push("main", "one");
+    upstream.push("main", "two");
+    let path = world.source.url.to_string();
+    let Some(backend) = Backend::start(&world, &[]) else { return };
+    let url = format!("{}/skills.git", backend.url);
+    let mut ours = World::new();
+    for (n, url) in [&url, &path, &url, &path, &url].into_iter().enumerate() {
+        ours = ours.url(url);
+        let commit = upstream.push("main", &format!("{n}"));
+        assert_eq!(ours.fetched().commit, commit);
+        assert!(ours.mirror().git().is_shallow());
+    }
+}
+
+#[test]
 fn an_empty_repository_and_a_missing_one_are_told_apart() {
     let world = World::new();
     world.upstream();
@@ -126,11 +166,7 @@ fn a_redirect_on_the_same_host_is_followed_and_told() {
 fn a_repository_beyond_its_limit_is_refused() {
     let world = World::new();
     let upstream = world.upstream();
-    // Bytes that do not compress.
-    let bytes: Vec<u8> = (0..40_000_u64)
-        .flat_map(|n| reconciler::ids::Digest::of(&n.to_le_bytes()).as_bytes().to_owned())
-        .collect();
-    let commit = upstream.commit(&bytes, None);
+    let commit = upstream.commit(&noise(1_300_000), None);
     upstream.git.reference("refs/heads/main", commit.oid(), false, "push").unwrap();
     let mut urls = vec![world.source.url.to_string()];
     let backend = Backend::start(&world, &[]);

@@ -10,7 +10,7 @@ use reconciler::report::Remedy;
 use reconciler::source::{FetchError, SourceError, fetch};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::world::{Server, TOKEN, World, answer, until};
+use crate::world::{Server, TOKEN, World, answer, noise, until};
 
 /// Runs a fetch from a silent server and does something with the child while it waits.
 fn while_it_waits(marker: &str, act: impl FnOnce(Pid, &Cancel)) -> SourceError {
@@ -264,15 +264,12 @@ fn a_first_fetch_that_ended_before_it_was_noted_begins_again() {
 fn a_fetch_that_needs_more_memory_than_it_may_have_is_told() {
     let mut world = World::new();
     let upstream = world.upstream();
-    let bytes: Vec<u8> = (0..2_000_000_u64)
-        .flat_map(|n| reconciler::ids::Digest::of(&n.to_le_bytes()).as_bytes().to_owned())
-        .collect();
-    let commit = upstream.commit(&bytes, None);
+    let commit = upstream.commit(&noise(32 << 20), None);
     upstream.git.reference("refs/heads/main", commit.oid(), false, "push").unwrap();
-    world.source.limits.max_memory = 48 << 20;
+    world.source.limits.max_memory = 24 << 20;
     let error = world.fetch().unwrap_err();
     let told = matches!(error, SourceError::Fetch(FetchError::Memory { .. }) | SourceError::Signalled { .. });
-    assert!(told && error.to_string().contains(&(48 << 20).to_string()), "{error:?}");
+    assert!(told && error.to_string().contains(&(24 << 20).to_string()), "{error:?}");
 }
 
 #[test]

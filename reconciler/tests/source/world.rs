@@ -249,6 +249,18 @@ pub(crate) fn listing(lines: &[String]) -> Vec<u8> {
     answer("200 OK", "Content-Type: application/x-git-upload-pack-advertisement\r\n", body.as_bytes())
 }
 
+/// Bytes that do not compress (xorshift).
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    (0..length.div_ceil(8)).flat_map(|_| next()).collect()
+}
+
 /// Waits until something holds.
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(30);
