@@ -2,6 +2,9 @@
 
 mod cli;
 mod config;
+mod daemon;
+mod http;
+mod metrics;
 mod render;
 mod telemetry;
 
