@@ -129,10 +129,17 @@ pub(crate) struct History {
 pub(crate) struct Page {
     /// How many to show.
     #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..))]
-    pub limit: u32,
+    limit: u32,
     /// Only those before this number.
     #[arg(long, value_name = "NUMBER")]
     pub before: Option<u64>,
+}
+
+impl Page {
+    /// How many to show.
+    pub(crate) fn limit(self) -> usize {
+        usize::try_from(self.limit).unwrap_or(usize::MAX)
+    }
 }
 
 /// `audit`.

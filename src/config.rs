@@ -14,11 +14,12 @@ use reconciler::finding::Severity;
 use reconciler::options::{Hold, Layout};
 use reconciler::path::TreePath;
 use reconciler::plan::PruneLimit;
+use reconciler::source::{Credentials, Reference, RepoUrl};
 
 mod inputs;
+mod options;
 mod parse;
 mod problem;
-mod repository;
 mod secret;
 mod table;
 
@@ -55,9 +56,9 @@ pub(crate) struct Demand {
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// `SKILLS_REPO`, without credentials in it; set wherever [`Demand::repository`] was.
-    pub repository: Option<String>,
+    pub repository: Option<RepoUrl>,
     /// `SKILLS_REF`; none for the remote's HEAD.
-    pub reference: Option<String>,
+    pub reference: Option<Reference>,
     /// `SKILLS_PATH`; none for the root of the repository.
     pub root: Option<TreePath>,
     /// `SKILLS_INCLUDE`; empty for all.
@@ -76,6 +77,8 @@ pub(crate) struct Settings {
     pub insecure_http: bool,
     /// What is sent to the repository.
     pub credentials: Credentials,
+    /// What is shown to a repository over SSH.
+    pub ssh: Ssh,
     /// How long things may take.
     pub timing: Timing,
     /// How much may be kept.
@@ -92,28 +95,13 @@ pub(crate) struct Settings {
     pub log: Log,
 }
 
-/// What is sent to the repository's scheme, host and port.
+/// What is shown to a repository over SSH.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) enum Credentials {
-    /// Nothing.
-    #[default]
-    None,
-    /// `GITHUB_TOKEN`.
-    Token(Secret),
-    /// `GIT_USERNAME` and `GIT_PASSWORD`.
-    Basic {
-        /// The user.
-        username: String,
-        /// The password.
-        password: Secret,
-    },
-    /// `SSH_KEY` and `SSH_KNOWN_HOSTS`.
-    Ssh {
-        /// The private key's file.
-        key: Option<PathBuf>,
-        /// The file of known hosts.
-        known_hosts: Option<PathBuf>,
-    },
+pub(crate) struct Ssh {
+    /// `SSH_KEY`: the private key's file.
+    pub key: Option<PathBuf>,
+    /// `SSH_KNOWN_HOSTS`: the file of known hosts.
+    pub known_hosts: Option<PathBuf>,
 }
 
 /// How long things may take.
@@ -273,14 +261,14 @@ pub(crate) fn load(
 
 fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Settings {
     let path = |text: &str| Ok(parse::path_in(&ambient.directory, text));
-    let repository = inputs.optional("SKILLS_REPO", |text| repository::repository(text, &ambient.directory));
+    let repository = inputs.optional("SKILLS_REPO", |text| parse::repository(text, &ambient.directory));
     if demand.repository && !inputs.is_given("SKILLS_REPO") {
         inputs.problems.push(Problem::Missing { variable: "SKILLS_REPO", flag: "--repo URL".to_owned() });
     }
     let on_railway = inputs.ambient("RAILWAY_VOLUME_MOUNT_PATH").is_some();
     Settings {
         repository,
-        reference: inputs.optional("SKILLS_REF", parse::text),
+        reference: inputs.optional("SKILLS_REF", parse::reference),
         root: inputs.value("SKILLS_PATH", parse::tree_path),
         include: inputs.value("SKILLS_INCLUDE", parse::globs),
         exclude: inputs.value("SKILLS_EXCLUDE", parse::globs),
@@ -289,7 +277,11 @@ fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Setti
         environment: environment(inputs, &ambient.host_name),
         require_mount: inputs.optional("REQUIRE_MOUNT", parse::switch).unwrap_or(on_railway),
         insecure_http: inputs.value("INSECURE_HTTP", parse::switch),
-        credentials: credentials(inputs, ambient),
+        credentials: credentials(inputs),
+        ssh: Ssh {
+            key: inputs.optional("SSH_KEY", path),
+            known_hosts: inputs.optional("SSH_KNOWN_HOSTS", path),
+        },
         timing: timing(inputs),
         limits: Limits {
             max_repo_bytes: inputs.value("MAX_REPO_BYTES", parse::bytes),
@@ -311,11 +303,8 @@ fn environment(inputs: &mut Inputs<'_>, host_name: &str) -> String {
     inputs.optional("ENVIRONMENT_NAME", parse::text).or(railway).unwrap_or_else(|| host_name.to_owned())
 }
 
-fn credentials(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Credentials {
+fn credentials(inputs: &mut Inputs<'_>) -> Credentials {
     const NAMES: &str = "GITHUB_TOKEN, GIT_USERNAME and GIT_PASSWORD";
-    let path = |text: &str| Ok(parse::path_in(&ambient.directory, text));
-    let key = inputs.optional("SSH_KEY", path);
-    let known_hosts = inputs.optional("SSH_KNOWN_HOSTS", path);
     let token = inputs.secret("GITHUB_TOKEN", parse::text);
     let username = inputs.optional("GIT_USERNAME", parse::text);
     let password = inputs.secret("GIT_PASSWORD", parse::text);
@@ -323,22 +312,16 @@ fn credentials(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Credentials {
     let what = match (has("GITHUB_TOKEN"), has("GIT_USERNAME"), has("GIT_PASSWORD")) {
         (true, true, _) | (true, _, true) => "set the token, or the user and the password, but not both",
         (_, true, false) | (_, false, true) => "the user and the password belong together; set both",
-        _ => return join(token, username, password, (key, known_hosts)),
+        _ => return join(token, username, password),
     };
     inputs.problems.push(Problem::Together { names: NAMES, what });
     Credentials::None
 }
 
-fn join(
-    token: Option<Secret>,
-    username: Option<String>,
-    password: Option<Secret>,
-    (key, known_hosts): (Option<PathBuf>, Option<PathBuf>),
-) -> Credentials {
+fn join(token: Option<Secret>, username: Option<String>, password: Option<Secret>) -> Credentials {
     match (token, username, password) {
-        (Some(token), ..) => Credentials::Token(token),
-        (_, Some(username), Some(password)) => Credentials::Basic { username, password },
-        _ if key.is_some() || known_hosts.is_some() => Credentials::Ssh { key, known_hosts },
+        (Some(token), ..) => Credentials::Token(token.into()),
+        (_, Some(username), Some(password)) => Credentials::Basic { username, password: password.into() },
         _ => Credentials::None,
     }
 }

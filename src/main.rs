@@ -1,6 +1,10 @@
 //! skill-sync: keeps a directory of AI-agent skills equal to a git branch.
 
+use std::path::PathBuf;
+use std::process::ExitCode;
+
 mod cli;
+mod commands;
 mod config;
 mod daemon;
 mod http;
@@ -8,4 +12,13 @@ mod metrics;
 mod render;
 mod telemetry;
 
-fn main() {}
+/// The only reader of the environment.
+fn main() -> ExitCode {
+    let ambient = config::Ambient {
+        variables: std::env::vars_os().collect(),
+        // A directory that is gone leaves relative paths without a meaning; absolute ones still work.
+        directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+        host_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+    };
+    commands::run(std::env::args_os().collect(), &ambient)
+}

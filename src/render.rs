@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io::{self, Write as _};
+use std::process::ExitCode;
 
 use serde::Serialize;
 
@@ -10,6 +11,8 @@ pub(crate) mod error;
 pub(crate) mod escape;
 pub(crate) mod pass;
 pub(crate) mod progress;
+mod record;
+mod status;
 mod style;
 pub(crate) mod table;
 pub(crate) mod validate;
@@ -37,11 +40,25 @@ pub(crate) fn print(text: impl fmt::Display) -> io::Result<()> {
 ///
 /// # Errors
 /// As [`print`].
-pub(crate) fn print_json(value: &impl Serialize) -> io::Result<()> {
+pub(crate) fn print_json(value: &(impl Serialize + ?Sized)) -> io::Result<()> {
     print(format_args!("{}\n", serde_json::to_string_pretty(value)?))
 }
 
 /// Prints an error on stderr. There is nowhere to report that it could not be.
 pub(crate) fn print_error(text: impl fmt::Display) {
     let _ = write!(io::stderr().lock(), "{text}");
+}
+
+/// Prints what clap says: a help or version text on stdout, wrong usage on stderr.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    // As for every error, there is nowhere to report that it could not be shown.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// Compares what people are shown with what a test says, backslashes included.
+#[cfg(test)]
+pub(crate) fn assert_shown(actual: String, expected: snapbox::data::Inline) {
+    let assert = snapbox::Assert::new().action_env(snapbox::assert::DEFAULT_ACTION_ENV);
+    assert.normalize_paths(false).eq(actual, expected);
 }

@@ -10,14 +10,22 @@
 //! Synchronous; it never prints and never reads the environment. [`reconcile`] is the map: one pass
 //! on one screen.
 
+pub mod apply;
 pub mod cancel;
 pub mod finding;
+pub mod guard;
 pub mod ids;
 pub mod observed;
 pub mod options;
 pub mod path;
 pub mod plan;
+pub mod reconcile;
+pub mod record;
 pub mod report;
 pub mod source;
+pub mod status;
+pub mod target;
 pub mod tree;
 pub mod trigger;
+pub mod verdict;
+mod volume;

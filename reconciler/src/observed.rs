@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::ids::Digest;
 use crate::path::TreePath;
 
+mod look;
+mod read;
+
+pub use look::{LookError, Trust, look, look_at};
+
 /// What identifies the content of a file without reading it: if none of these changed, and the
 /// change time is older than the look by more than the clock's grain, the bytes did not either.
 ///

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use crate::finding::Severity;
+use crate::guard::Rewind;
 use crate::path::TreePath;
 use crate::plan::PruneLimit;
 use crate::source::Source;
@@ -29,6 +30,8 @@ pub struct Options {
     pub adopt: bool,
     /// How many of the owned skills may go at once.
     pub prune_limit: PruneLimit,
+    /// What a branch that no longer contains the applied commit means.
+    pub rewind: Rewind,
     /// Refuse to create anything while the target is on the root file system's device.
     pub require_mount: bool,
     /// How many bytes of drifted files are kept (`DRIFT_MAX_BYTES`).

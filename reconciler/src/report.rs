@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::finding::Held;
+use crate::finding::{Finding, Held};
 use crate::ids::{CommitId, PassId, Timestamp};
+use crate::observed::Unowned;
 use crate::plan::SkillChange;
 use crate::trigger::Trigger;
 
@@ -131,6 +132,42 @@ pub struct PassReport {
     pub changes: Vec<SkillChange>,
     /// The skills that are not served as git has them.
     pub held: Vec<Held>,
+    /// What the source holds besides skills and should not, such as a flat file without front matter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Finding>,
+    /// What is on the volume besides, and stays as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unowned: Vec<Unowned>,
     /// What went wrong and what to do: the error and its causes in one text.
     pub error: Option<String>,
+    /// How long the server asked us to wait.
+    #[serde(skip)]
+    pub retry_after: Option<Duration>,
+}
+
+/// What a pass would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diff {
+    /// The commit that was looked at.
+    pub revision: Option<CommitId>,
+    /// What would change.
+    pub changes: Vec<SkillChange>,
+    /// The skills that would not be served as git has them.
+    pub held: Vec<Held>,
+    /// What the source holds besides skills and should not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Finding>,
+    /// What is on the volume besides, and would stay as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unowned: Vec<Unowned>,
+}
+
+/// An error and its causes in one line.
+pub fn error_text(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        // Some libraries repeat their cause in their own text.
+        if text.ends_with(&cause) { text } else { format!("{text}: {cause}") }
+    })
 }

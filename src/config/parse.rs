@@ -8,6 +8,7 @@ use std::time::Duration;
 use globset::{Glob, GlobBuilder};
 use reconciler::finding::Severity;
 use reconciler::path::TreePath;
+use reconciler::source::{Reference, RepoUrl};
 
 /// What a parser gives: the value, or what was expected.
 pub(crate) type Parsed<T> = Result<T, String>;
@@ -226,4 +227,16 @@ pub(crate) fn neo4j_uri(text: &str) -> Parsed<String> {
 /// A text that is taken as it is.
 pub(crate) fn text(text: &str) -> Parsed<String> {
     Ok(text.to_owned())
+}
+
+/// A repository; a relative local path is seen from `directory`.
+pub(crate) fn repository(text: &str, directory: &Path) -> Parsed<RepoUrl> {
+    RepoUrl::parse(text)
+        .map(|url| url.absolute(directory))
+        .map_err(|error| format!("a repository that can be followed: {error}"))
+}
+
+/// What is followed in a repository.
+pub(crate) fn reference(text: &str) -> Parsed<Reference> {
+    Reference::parse(text).map_err(|error| format!("a reference that can be followed: {error}"))
 }

@@ -109,12 +109,15 @@ fn like(similar: Option<&str>) -> String {
     similar.map_or_else(String::new, |name| format!("; did you mean {name}?"))
 }
 
+/// A name that differs by more letters was not meant.
+const MISSPELT: usize = 2;
+
 /// The candidate that is nearest to a misspelt name, where one is near enough to be meant.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .map(|candidate| (distance(name, candidate), candidate))
         .min()
-        .filter(|(distance, candidate)| distance * 4 <= candidate.len())
+        .filter(|(distance, _)| *distance <= MISSPELT)
         .map(|(_, candidate)| candidate)
 }
 

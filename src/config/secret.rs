@@ -17,6 +17,16 @@ pub(crate) enum Secret {
     },
 }
 
+impl From<Secret> for reconciler::source::Secret {
+    /// The same place, for who fetches.
+    fn from(secret: Secret) -> Self {
+        match secret {
+            Secret::Value(value) => Self::Value(value),
+            Secret::File { path, .. } => Self::File(path),
+        }
+    }
+}
+
 /// Says why a secret is not there. Whatever needed it must fail closed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretError {

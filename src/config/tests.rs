@@ -61,7 +61,13 @@ fn the_defaults_are_those_of_the_contract() {
 #[test]
 fn every_setting_refuses_what_it_cannot_be_and_says_what_it_expects() {
     let cases: &[(&str, &[&str], &str, &str)] = &[
-        ("SKILLS_REPO", &["https://h/x", "git@h:x", "./x"], "ftp://h/x", "is not a repository"),
+        (
+            "SKILLS_REPO",
+            &["https://h/x", "git@h:x", "./x"],
+            "ftp://h/x",
+            "is not a repository that can be followed",
+        ),
+        ("SKILLS_REF", &["main", "refs/tags/v1", "v1.2"], "a..b", "is not a reference that can be followed"),
         ("SKILLS_PATH", &["skills", "./a/b/", "."], "../x", "a directory of the repository"),
         ("SKILLS_PATH", &[], "/etc", "the path is absolute"),
         ("SKILLS_INCLUDE", &["a/**,*.md", "{a,b}/*"], "a[", "globs separated by commas"),
@@ -150,7 +156,10 @@ fn the_repository_is_required_only_where_it_is_used() {
     let missing = load(&ambient(&[]), &Flags::default(), demand, Vec::new()).expect_err("not set");
     assert_eq!(missing.to_string(), "SKILLS_REPO: not set, and required; set it, or give --repo URL");
     let given = load(&ambient(&[REPOSITORY]), &Flags::default(), demand, Vec::new());
-    assert_eq!(given.expect("it is set").0.repository.as_deref(), Some(REPOSITORY.1));
+    let url = given.expect("it is set").0.repository.expect("it is set");
+    assert_eq!(url.to_string(), REPOSITORY.1);
+    let local = good(&[("SKILLS_REPO", "./skills")]).repository.expect("it is set");
+    assert_eq!(local.to_string(), "/here/./skills");
 }
 
 #[test]
@@ -184,7 +193,7 @@ fn a_secret_is_given_in_a_variable_or_in_a_file_but_not_in_both() {
 
 #[test]
 fn credentials_are_a_token_or_a_user_with_a_password() {
-    let token = Secret::Value("t".to_owned());
+    let token = reconciler::source::Secret::Value("t".to_owned());
     assert_eq!(good(&[("GITHUB_TOKEN", "t")]).credentials, Credentials::Token(token.clone()));
     let basic = Credentials::Basic { username: "u".to_owned(), password: token };
     assert_eq!(good(&[("GIT_USERNAME", "u"), ("GIT_PASSWORD", "t")]).credentials, basic);

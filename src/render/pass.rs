@@ -2,32 +2,14 @@
 
 use std::fmt;
 
-use reconciler::finding::Held;
-use reconciler::ids::CommitId;
+use reconciler::finding::{Finding, Held};
+use reconciler::observed::Unowned;
 use reconciler::plan::{FileAction, SkillAction, SkillChange};
-use reconciler::report::{Outcome, PassReport};
-use serde::Serialize;
+use reconciler::report::{Diff, Outcome, PassReport};
 
 use super::Text;
 use super::escape::Terminal;
 use super::style::{Style, Tone};
-
-/// What `diff` prints: a pass that was not made.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Difference<'a> {
-    /// The commit that would be applied.
-    pub revision: Option<CommitId>,
-    /// What would change.
-    pub changes: &'a [SkillChange],
-    /// What would be held.
-    pub held: &'a [Held],
-}
-
-impl<'a> From<&'a PassReport> for Difference<'a> {
-    fn from(report: &'a PassReport) -> Self {
-        Self { revision: report.revision, changes: &report.changes, held: &report.held }
-    }
-}
 
 impl fmt::Display for Text<'_, PassReport> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,6 +21,7 @@ impl fmt::Display for Text<'_, PassReport> {
         }
         writeln!(f, " in {} ms{}", report.duration_ms, counts(&report.changes, &report.held))?;
         list(f, style, &report.changes, &report.held)?;
+        besides(f, style, &report.warnings, &report.unowned)?;
         match &report.error {
             Some(error) => writeln!(f, "  {}: {}", style.paint(Tone::Bad, "error"), Terminal(error)),
             None => Ok(()),
@@ -46,17 +29,18 @@ impl fmt::Display for Text<'_, PassReport> {
     }
 }
 
-impl fmt::Display for Text<'_, Difference<'_>> {
+impl fmt::Display for Text<'_, Diff> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(difference, style) = *self;
-        let (changes, held) = (difference.changes, difference.held);
+        let Self(diff, style) = *self;
+        let (changes, held) = (&diff.changes, &diff.held);
         let word = if changes.is_empty() { "nothing would change" } else { "would apply" };
         write!(f, "{}", style.paint(Tone::Strong, word))?;
-        if let Some(revision) = difference.revision {
+        if let Some(revision) = diff.revision {
             write!(f, "{} {}", if changes.is_empty() { " at" } else { "" }, revision.short())?;
         }
         writeln!(f, "{}", counts(changes, held))?;
-        list(f, style, changes, held)
+        list(f, style, changes, held)?;
+        besides(f, style, &diff.warnings, &diff.unowned)
     }
 }
 
@@ -64,7 +48,8 @@ fn word(outcome: Outcome) -> String {
     outcome.to_string().replace('_', " ")
 }
 
-fn tone(outcome: Outcome) -> Tone {
+/// How an outcome is to be taken.
+pub(super) fn tone(outcome: Outcome) -> Tone {
     match outcome {
         Outcome::InSync | Outcome::Applied => Tone::Good,
         Outcome::Degraded | Outcome::Guarded | Outcome::Suspended => Tone::Notice,
@@ -124,6 +109,31 @@ fn write_held(f: &mut fmt::Formatter<'_>, style: Style, held: &Held) -> fmt::Res
         write!(f, ":{line}")?;
     }
     writeln!(f, ": {}: {}", Terminal(&held.rule), Terminal(&held.message))
+}
+
+/// How many paths that are not ours are named; JSON has all of them.
+const NAMED: usize = 5;
+
+/// What is there besides: on the volume, and in the source.
+fn besides(
+    f: &mut fmt::Formatter<'_>,
+    style: Style,
+    warnings: &[Finding],
+    unowned: &[Unowned],
+) -> fmt::Result {
+    let warning = style.paint(Tone::Notice, "warning");
+    for finding in warnings {
+        writeln!(f, "  {warning:7} {}: {}", Terminal(&finding.path), Terminal(&finding.message))?;
+    }
+    let note = style.paint(Tone::Dim, "unowned");
+    for unowned in unowned.iter().take(NAMED) {
+        let slash = if unowned.directory { "/" } else { "" };
+        writeln!(f, "  {note} {}{slash}: not ours, and left as it is", Terminal(&unowned.path))?;
+    }
+    match unowned.len().checked_sub(NAMED) {
+        None | Some(0) => Ok(()),
+        Some(more) => writeln!(f, "  {note} and {more} more"),
+    }
 }
 
 #[cfg(test)]

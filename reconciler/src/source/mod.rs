@@ -1,5 +1,80 @@
 //! The source: a commit of a repository, fetched into a bare mirror of ours.
+//!
+//! [`fetch`] runs libgit2 in a child process of the same binary ([`child::serve`]), because what is
+//! left of git in C parses packs that a stranger may have made: the child has a deadline, a memory
+//! limit and no environment, and dies with its parent. HTTP is ours ([`ureq`]), not libgit2's.
+//!
+//! ```text
+//! parent: sweep ─▶ spawn ─▶ request on stdin …… lines on stdout ─▶ check ─▶ sync
+//! child:            confine ─▶ list ─▶ choose ─▶ download ─▶ peel ─▶ point the tip at it
+//! ```
 
-/// Where the skills come from.
+use std::ffi::OsString;
+use std::time::Duration;
+
+mod authorization;
+pub mod child;
+mod credentials;
+mod download;
+mod durable;
+mod error;
+mod fetch;
+mod history;
+mod http;
+mod libgit2;
+pub(crate) mod mirror;
+mod process;
+mod redirect;
+mod reference;
+mod retry_after;
+mod sweep;
+mod url;
+
+pub use credentials::{Credentials, Revealed, Secret, SecretError};
+pub use error::{FetchError, SourceError};
+pub use fetch::{Fetched, Progress, fetch};
+pub use history::{Ancestry, CommitMeta, Person};
+pub use mirror::{Mirror, MirrorError};
+pub use reference::{Reference, ReferenceError};
+pub use url::{RepoUrl, RepoUrlError};
+
+/// Where the skills come from, and how they are fetched.
 #[derive(Debug, Clone)]
-pub struct Source;
+pub struct Source {
+    /// The repository.
+    pub url: RepoUrl,
+    /// What is followed in it.
+    pub reference: Reference,
+    /// What is shown to its server, and to nobody else.
+    pub credentials: Credentials,
+    /// What a fetch may take.
+    pub limits: Limits,
+    /// The program and the arguments that run [`child::serve`]: the same binary, a hidden verb.
+    pub child: Vec<OsString>,
+    /// Credentials may go over `http://` to another machine (`INSECURE_HTTP`).
+    pub insecure_http: bool,
+}
+
+/// What a fetch may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// A whole fetch, whatever the server does (`FETCH_TIMEOUT`).
+    pub fetch_timeout: Duration,
+    /// The first fetch, which brings everything (`CLONE_TIMEOUT`).
+    pub clone_timeout: Duration,
+    /// The mirror, in bytes (`MAX_REPO_BYTES`).
+    pub max_repo_bytes: u64,
+    /// The memory of the child, in bytes of data (`RLIMIT_DATA`; mapped packs do not count).
+    pub max_memory: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fetch_timeout: Duration::from_secs(2 * 60),
+            clone_timeout: Duration::from_secs(30 * 60),
+            max_repo_bytes: 10 << 30,
+            max_memory: 2 << 30,
+        }
+    }
+}

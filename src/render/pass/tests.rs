@@ -1,4 +1,4 @@
-use reconciler::ids::{PassId, SkillId, Timestamp};
+use reconciler::ids::{CommitId, PassId, SkillId, Timestamp};
 use reconciler::plan::{FileChange, Why};
 use reconciler::report::StagesMs;
 use reconciler::trigger::Trigger;
@@ -21,7 +21,10 @@ fn report(outcome: Outcome) -> PassReport {
         stages_ms: StagesMs::default(),
         changes: Vec::new(),
         held: Vec::new(),
+        warnings: Vec::new(),
+        unowned: Vec::new(),
         error: None,
+        retry_after: None,
     }
 }
 
@@ -55,18 +58,18 @@ fn a_pass_says_what_it_changed_and_what_it_holds() {
         held: vec![held(revision()), held(None)],
         ..report(Outcome::Degraded)
     };
-    snapbox::assert_data_eq!(
+    crate::render::assert_shown(
         Text(&report, Style::Plain).to_string(),
         snapbox::str![[r#"
 degraded 3f2a3f2a3f2a in 41 ms: 1 updated, 2 held
   update  golden-horde: git changed
           ~ golden-horde.md
-  held    horde/u{1b}-swarm: its version of 3f2a3f2a3f2a stays, held since 2023-11-14T22:13:20.000Z
+  held    horde\u{1b}-swarm: its version of 3f2a3f2a3f2a stays, held since 2023-11-14T22:13:20.000Z
           horde-swarm.md:1: frontmatter-missing: the file begins without front matter; add it
-  held    horde/u{1b}-swarm: nothing of it is served, held since 2023-11-14T22:13:20.000Z
+  held    horde\u{1b}-swarm: nothing of it is served, held since 2023-11-14T22:13:20.000Z
           horde-swarm.md:1: frontmatter-missing: the file begins without front matter; add it
 
-"#]]
+"#]],
     );
 }
 
@@ -88,15 +91,32 @@ fn a_pass_that_failed_says_why_and_names_no_commit() {
 }
 
 #[test]
-fn a_difference_has_what_the_contract_names_and_says_would() {
-    let report = PassReport { changes: vec![update("golden-horde")], ..report(Outcome::Applied) };
-    let difference = Difference::from(&report);
-    let text = Text(&difference, Style::Plain).to_string();
-    assert!(text.starts_with("would apply 3f2a3f2a3f2a: 1 updated\n"), "{text}");
-    let json = serde_json::to_value(difference).expect("JSON");
-    let keys: Vec<&String> = json.as_object().expect("an object").keys().collect();
-    assert_eq!(keys, ["changes", "held", "revision"]);
-    let nothing = PassReport { changes: Vec::new(), ..report };
-    let text = Text(&Difference::from(&nothing), Style::Plain).to_string();
+fn a_difference_says_would_and_names_what_is_not_ours() {
+    let unowned = |n: u32| Unowned { path: format!("cache-{n}"), directory: true };
+    let mut diff = Diff {
+        revision: revision(),
+        changes: vec![update("golden-horde")],
+        held: Vec::new(),
+        warnings: Vec::new(),
+        unowned: (0..7).map(unowned).collect(),
+    };
+    crate::render::assert_shown(
+        Text(&diff, Style::Plain).to_string(),
+        snapbox::str![[r#"
+would apply 3f2a3f2a3f2a: 1 updated
+  update  golden-horde: git changed
+          ~ golden-horde.md
+  unowned cache-0/: not ours, and left as it is
+  unowned cache-1/: not ours, and left as it is
+  unowned cache-2/: not ours, and left as it is
+  unowned cache-3/: not ours, and left as it is
+  unowned cache-4/: not ours, and left as it is
+  unowned and 2 more
+
+"#]],
+    );
+    diff.changes.clear();
+    diff.unowned.clear();
+    let text = Text(&diff, Style::Plain).to_string();
     assert_eq!(text, "nothing would change at 3f2a3f2a3f2a\n");
 }

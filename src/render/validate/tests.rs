@@ -31,7 +31,7 @@ fn a_finding_is_shown_with_its_line_and_a_caret() {
     let text = view(Style::Plain).text(&validation, |path, line| {
         (path == Path::new("./skills/horde.md") && line == 2).then(|| "name: Horde\r\n".to_owned())
     });
-    snapbox::assert_data_eq!(
+    crate::render::assert_shown(
         text,
         snapbox::str![[r#"
 error[description-missing]: the front matter has no description
@@ -44,7 +44,7 @@ error[description-missing]: the front matter has no description
 
 held: 1 of 1 skill
 
-"#]]
+"#]],
     );
 }
 
@@ -54,7 +54,7 @@ fn a_finding_without_a_line_names_the_file() {
     warning.severity = Severity::Low;
     let strays = Validation { strays: vec![warning], ..validation(Vec::new()) };
     let text = view(Style::Plain).text(&strays, |_, _| None);
-    snapbox::assert_data_eq!(
+    crate::render::assert_shown(
         text,
         snapbox::str![[r#"
 note[description-missing]: the front matter has no description
@@ -63,7 +63,7 @@ note[description-missing]: the front matter has no description
 
 valid: 1 skill, 1 warning
 
-"#]]
+"#]],
     );
 }
 
@@ -92,13 +92,13 @@ fn a_long_line_is_shown_around_its_column() {
 #[test]
 fn workflow_commands_carry_file_line_and_rule() {
     let validation = validation(vec![finding("a,b.md", Some(2), Some(7)), finding("c.md", None, None)]);
-    snapbox::assert_data_eq!(
+    crate::render::assert_shown(
         view(Style::Plain).github(&validation),
         snapbox::str![[r#"
 ::error file=skills/a%2Cb.md,line=2,col=7,title=description-missing::the front matter has no description%0Aadd `description: …`
 ::error file=skills/c.md,title=description-missing::the front matter has no description%0Aadd `description: …`
 
-"#]]
+"#]],
     );
 }
 

@@ -1,0 +1,321 @@
+//! Makes a staged plan show: one rename or unlink a step, then the directories durable.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FileType, Stat};
+use rustix::io::Errno;
+
+use super::keep::check_unchanged;
+use super::pace::{PACE, left_since};
+use super::stage::{STAGED_SENTINEL, staged_name};
+use super::{
+    Applied, ApplyError, SENTINEL, SYNC_ONE_BY_ONE, Staged, Vacate, Written, failed, open_parent, parent_of,
+};
+use crate::cancel::Cancel;
+use crate::observed::{Found, Known, Stamp, StatCache};
+use crate::path::TreePath;
+use crate::plan::{Plan, Step};
+use crate::volume::{Directory, kind, now_ns};
+
+/// Publishes; what it did before an error is made durable too, since the next pass will find it done.
+pub(super) fn publish(staged: &Staged<'_>, cancel: &Cancel) -> Result<Applied, ApplyError> {
+    let mut publisher = Publisher::new(staged);
+    let done = publisher.steps(cancel).and_then(|()| publisher.sentinel());
+    let synced = publisher.sync();
+    let written = staged.written.iter().map(|written| &written.path);
+    staged.target.recent().remember(written.chain(publisher.unlinked.iter().copied()));
+    done.and(synced)?;
+    Ok(Applied { known: publisher.stamps() })
+}
+
+struct Publisher<'s> {
+    staged: &'s Staged<'s>,
+    start: Instant,
+    /// The directory that was used last: the files of a skill come in a row.
+    parent: Option<(&'s str, Directory)>,
+    /// The directories whose entries changed.
+    touched: BTreeSet<&'s str>,
+    /// The paths at which nothing stands any more.
+    freed: HashSet<&'s TreePath>,
+    unlinked: Vec<&'s TreePath>,
+}
+
+impl<'s> Publisher<'s> {
+    fn new(staged: &'s Staged<'s>) -> Self {
+        let (touched, freed) = (BTreeSet::new(), HashSet::new());
+        Self { staged, start: Instant::now(), parent: None, touched, freed, unlinked: Vec::new() }
+    }
+
+    fn steps(&mut self, cancel: &Cancel) -> Result<(), ApplyError> {
+        let plan = self.staged.order.plan;
+        cancel.check()?;
+        let owners = owners(plan);
+        let mut current = None;
+        for (index, step) in plan.steps.iter().enumerate() {
+            if owners[index] != current {
+                cancel.check()?;
+                current = owners[index];
+            }
+            self.step(index, step)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, index: usize, step: &'s Step) -> Result<(), ApplyError> {
+        match step {
+            Step::Keep { path, .. } => self.vacate(index, path),
+            Step::PublishDirectory { path, .. } => self.publish_directory(index, path),
+            Step::Publish { path, .. } => self.publish_file(index, path),
+            Step::Remove { path } => self.remove(path),
+            Step::RemoveDirectory { path } => self.remove_directory(path),
+        }
+    }
+
+    /// The directory that holds a path, opened once for paths that follow each other.
+    fn parent(&mut self, path: &'s TreePath) -> Result<&Directory, ApplyError> {
+        let wanted = parent_of(path);
+        let opened = match self.parent.take() {
+            Some((open, directory)) if open == wanted => directory,
+            _ => open_parent(self.staged.target, path)?,
+        };
+        Ok(&self.parent.insert((wanted, opened)).1)
+    }
+
+    /// The same where the path is only to go: none where its directory went before.
+    fn remaining_parent(&mut self, path: &'s TreePath) -> Result<Option<&Directory>, ApplyError> {
+        let wanted = parent_of(path);
+        let is_open = self.parent.as_ref().is_some_and(|(open, _)| *open == wanted);
+        if !is_open && matches!(self.staged.target.directory().below(wanted), Err(Errno::NOENT)) {
+            return Ok(None);
+        }
+        self.parent(path).map(Some)
+    }
+
+    /// What the plan takes to be at a path by now.
+    fn expected(&self, path: &TreePath) -> Option<&'s Found> {
+        if self.freed.contains(path) { None } else { self.staged.order.observed.at(path) }
+    }
+
+    fn publish_file(&mut self, index: usize, path: &'s TreePath) -> Result<(), ApplyError> {
+        let staged = self.staged;
+        let (expected, start, name) = (self.expected(path), self.start, staged_name(index));
+        let parent = self.parent(path)?;
+        let now = paced(staged, start, parent, path)?;
+        let renamed = match (expected, now) {
+            (Some(Found::Directory), Some(_)) => return Err(ApplyError::Occupied { path: path.clone() }),
+            (Some(found), Some(now)) => {
+                check_unchanged(Some(found), &now, parent, path)?;
+                staged.staging.directory.rename(&name, parent, path.file_name())
+            }
+            // Gone since the look: what is wanted there is what was wanted.
+            (_, None) => staged.staging.directory.rename_new(&name, parent, path.file_name()),
+            (None, Some(_)) => Err(Errno::EXIST),
+        };
+        renamed.map_err(|errno| match errno {
+            Errno::EXIST | Errno::ISDIR | Errno::NOTEMPTY => ApplyError::raced(path),
+            other => failed(|| format!("rename staged file over `{path}`"))(other),
+        })?;
+        self.touched.insert(parent_of(path));
+        Ok(())
+    }
+
+    fn publish_directory(&mut self, index: usize, path: &'s TreePath) -> Result<(), ApplyError> {
+        let staged = self.staged;
+        let (expected, start) = (self.expected(path), self.start);
+        let parent = self.parent(path)?;
+        let now = paced(staged, start, parent, path)?;
+        if now.is_some() && expected == Some(&Found::Directory) {
+            return Err(ApplyError::Occupied { path: path.clone() });
+        }
+        let renamed = staged.staging.directory.rename_new(&staged_name(index), parent, path.file_name());
+        renamed.map_err(|errno| match errno {
+            Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR => ApplyError::raced(path),
+            other => failed(|| format!("rename staged directory to `{path}`"))(other),
+        })?;
+        self.touched.insert(parent_of(path));
+        Ok(())
+    }
+
+    /// Frees the path of something kept, where the plan wants it free.
+    fn vacate(&mut self, index: usize, path: &'s TreePath) -> Result<(), ApplyError> {
+        let staged = self.staged;
+        let Some(vacate) = staged.vacate.get(&index).filter(|vacate| !matches!(vacate, Vacate::Later)) else {
+            return Ok(());
+        };
+        let expected = self.expected(path);
+        let parent = self.parent(path)?;
+        let now = look(parent, path)?.ok_or_else(|| ApplyError::raced(path))?;
+        check_unchanged(expected, &now, parent, path)?;
+        let moved = match (vacate, &staged.displaced) {
+            (Vacate::Remove, _) => parent.remove(path.file_name()),
+            (Vacate::Displace(id), Some(displaced)) => parent.rename_new(path.file_name(), displaced, id),
+            _ => {
+                let name = staged_name(index);
+                parent.rename_new(path.file_name(), &staged.staging.directory, &name)
+            }
+        };
+        moved.map_err(|errno| match errno {
+            Errno::NOENT | Errno::NOTEMPTY => ApplyError::raced(path),
+            other => failed(|| format!("move `{path}` aside"))(other),
+        })?;
+        self.gone(path);
+        Ok(())
+    }
+
+    fn remove(&mut self, path: &'s TreePath) -> Result<(), ApplyError> {
+        let expected = self.expected(path);
+        let Some(parent) = self.remaining_parent(path)? else { return Ok(()) };
+        let Some(now) = look(parent, path)? else { return Ok(()) };
+        if kind(&now) == FileType::Directory {
+            return Err(ApplyError::raced(path));
+        }
+        check_unchanged(expected, &now, parent, path)?;
+        match parent.unlink(path.file_name()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(errno) => return Err(failed(|| format!("unlink `{path}`"))(errno)),
+        }
+        self.unlinked.push(path);
+        self.gone(path);
+        Ok(())
+    }
+
+    fn remove_directory(&mut self, path: &'s TreePath) -> Result<(), ApplyError> {
+        let Some(parent) = self.remaining_parent(path)? else { return Ok(()) };
+        match parent.remove(path.file_name()) {
+            Ok(()) => self.gone(path),
+            // It is gone already, or holds what is not ours and stays.
+            Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => {}
+            Err(Errno::NOTDIR) => return Err(ApplyError::raced(path)),
+            Err(errno) => return Err(failed(|| format!("remove the directory `{path}`"))(errno)),
+        }
+        Ok(())
+    }
+
+    /// Notes that nothing stands at a path any more, nor below it.
+    fn gone(&mut self, path: &'s TreePath) {
+        self.freed.insert(path);
+        self.touched.insert(parent_of(path));
+        if self.parent.as_ref().is_some_and(|(open, _)| is_at_or_below(open, path)) {
+            self.parent = None;
+        }
+    }
+
+    /// Renames the sentinel over its last version, where anything changed.
+    fn sentinel(&mut self) -> Result<(), ApplyError> {
+        if self.touched.is_empty() {
+            return Ok(());
+        }
+        let (root, staging) = (self.staged.target.directory(), &self.staged.staging.directory);
+        let named = || failed(|| format!("rename staged file over `{SENTINEL}`"));
+        let now = root.entry(SENTINEL).map_err(named())?;
+        self.touched.insert("");
+        match now {
+            // The name is ours, what is in it may not be: it stays, in the state directory.
+            Some(now) if kind(&now) == FileType::Directory => self.displace_sentinel()?,
+            Some(now) => std::thread::sleep(capped(left_since(Stamp::of(&now).ctime_ns), self.start)),
+            None => {}
+        }
+        staging.rename(STAGED_SENTINEL, root, SENTINEL).map_err(named())
+    }
+
+    fn displace_sentinel(&self) -> Result<(), ApplyError> {
+        let id = self.staged.target.recent().next_id(self.staged.order.pass);
+        let move_it = || {
+            let displaced = self.staged.open_displaced()?;
+            self.staged.target.directory().rename_new(SENTINEL, &displaced, &id)?;
+            displaced.sync()
+        };
+        move_it().map_err(failed(|| format!("move `{SENTINEL}` aside")))
+    }
+
+    /// Makes the touched directories durable; one that is gone has its parent for it.
+    fn sync(&self) -> Result<(), ApplyError> {
+        let root = self.staged.target.directory();
+        if let Some(displaced) = &self.staged.displaced {
+            displaced.sync().map_err(failed(|| "sync what was moved aside".to_owned()))?;
+        }
+        if self.touched.len() > SYNC_ONE_BY_ONE {
+            return root.sync_file_system().map_err(failed(|| "sync what was published".to_owned()));
+        }
+        for path in &self.touched {
+            let synced = match root.below(path) {
+                Err(Errno::NOENT) => Ok(()),
+                directory => directory.and_then(|directory| directory.sync()),
+            };
+            synced.map_err(failed(|| format!("sync the directory `{path}/`")))?;
+        }
+        Ok(())
+    }
+
+    /// The stamps of what was published, taken after the syncs so that few are too young to be trusted.
+    ///
+    /// The bytes are those that were staged where inode, size and modification time are: a write since
+    /// would have set the last.
+    fn stamps(&mut self) -> StatCache {
+        let staged = self.staged;
+        let mut known = StatCache::with_capacity(staged.written.len());
+        for Written { path, stamp: then, digest } in &staged.written {
+            let read_at_ns = now_ns();
+            // What cannot be looked at now is read at the next look.
+            let Ok(Ok(Some(now))) = self.parent(path).map(|parent| parent.entry(path.file_name())) else {
+                continue;
+            };
+            let stamp = Stamp::of(&now);
+            if stamp == (Stamp { ctime_ns: stamp.ctime_ns, ..*then }) {
+                known.insert(path.clone(), Known { stamp, digest: *digest, read_at_ns });
+            }
+        }
+        known
+    }
+}
+
+fn is_at_or_below(directory: &str, path: &TreePath) -> bool {
+    directory.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn look(parent: &Directory, path: &TreePath) -> Result<Option<Stat>, ApplyError> {
+    parent.entry(path.file_name()).map_err(failed(|| format!("look at `{path}`")))
+}
+
+/// Looks at a path once it may change again.
+fn paced(
+    staged: &Staged<'_>,
+    start: Instant,
+    parent: &Directory,
+    path: &TreePath,
+) -> Result<Option<Stat>, ApplyError> {
+    let now = look(parent, path)?;
+    let since = now.as_ref().map_or(Duration::ZERO, |now| left_since(Stamp::of(now).ctime_ns));
+    let left = capped(since, start).max(staged.target.recent().left(path));
+    if left.is_zero() {
+        return Ok(now);
+    }
+    std::thread::sleep(left);
+    look(parent, path)
+}
+
+/// What a publish finds was there when it began: it waits once for all of it.
+fn capped(left: Duration, start: Instant) -> Duration {
+    left.min(PACE.saturating_sub(start.elapsed()))
+}
+
+/// Which change each step belongs to, by its place among the changes: what makes room belongs to what
+/// comes after it.
+fn owners(plan: &Plan) -> Vec<Option<usize>> {
+    let files = |index: usize| plan.changes[index].files.iter().map(move |file| (&file.path, index));
+    let by_path: HashMap<&TreePath, usize> = (0..plan.changes.len()).flat_map(files).collect();
+    let mut next = None;
+    let owner = |step: &Step| {
+        let path = match step {
+            Step::PublishDirectory { files, .. } => files.keys().next(),
+            Step::Keep { path, .. } | Step::Publish { path, .. } | Step::Remove { path } => Some(path),
+            Step::RemoveDirectory { .. } => None,
+        };
+        next = path.and_then(|path| by_path.get(path).copied()).or(next);
+        next
+    };
+    let mut owners: Vec<_> = plan.steps.iter().rev().map(owner).collect();
+    owners.reverse();
+    owners
+}

@@ -1,0 +1,259 @@
+//! One pass, on one screen: why now → a commit → what git says → may it enter → what to change → do
+//! it → what happened.
+
+mod error;
+mod held;
+mod pass;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::apply::{self, Order};
+use crate::cancel::Cancel;
+use crate::desired;
+use crate::guard;
+use crate::ids::{CommitId, PassId, Timestamp};
+use crate::observed::{self, Observed, Trust};
+use crate::options::{Hold, Options};
+use crate::path::TreePath;
+use crate::plan::{self, Plan, PlanOptions, PruneLimit};
+use crate::record::{AppliedSource, Inventory, Record, Settled};
+use crate::report::{Diff, PassReport};
+use crate::source::{self, Ancestry, Fetched, Mirror, Progress};
+use crate::target::{Locked, Target};
+use crate::tree::{AcceptedTree, Skills};
+use crate::trigger::Trigger;
+use crate::verdict;
+
+pub use error::{OpenError, PassError};
+use pass::{Pass, Step, timed};
+
+/// The name of the mirror in the state directory.
+pub const MIRROR: &str = "repo.git";
+
+/// The name of the database in the state directory.
+pub const DATABASE: &str = "state.db";
+
+/// Keeps one target equal to one source. It holds the locks of both directories as long as it lives.
+pub struct Engine {
+    options: Options,
+    target: Arc<Target>,
+    mirror: Mirror,
+    record: Record,
+    inventory: Inventory,
+    memory: desired::Memory,
+    /// The number of the next pass, for one that cannot even ask the database.
+    next: PassId,
+}
+
+impl Engine {
+    /// Takes the locks, waiting at most `wait` for another holder, and opens mirror and database.
+    ///
+    /// # Errors
+    /// [`OpenError`] names what cannot be used, why, and what to do.
+    pub fn open(options: Options, wait: Duration, cancel: &Cancel) -> Result<Self, OpenError> {
+        let target = Target::open(&options.target, &options.state, options.require_mount, wait, cancel)?;
+        let mirror = Mirror::open(&options.state.join(MIRROR))?;
+        let record = Record::open(&options.state.join(DATABASE), &options.environment)?;
+        let inventory = record.inventory()?;
+        let memory = desired::Memory::default();
+        let next = PassId(record.passes(1, None)?.first().map_or(1, |row| row.last.0 + 1));
+        Ok(Self { options, target: Arc::new(target), mirror, record, inventory, memory, next })
+    }
+
+    /// What this engine keeps equal to what.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// What is served, and what is known of its files.
+    pub fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// The record, for what belongs to no pass.
+    pub fn record(&mut self) -> &mut Record {
+        &mut self.record
+    }
+
+    /// Runs one pass and records it. However it ends, it ends with a report.
+    pub fn pass(
+        &mut self,
+        trigger: Trigger,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> PassReport {
+        let mut pass = Pass::new(self.next, trigger);
+        let result = self.converge(&mut pass, cancel, progress);
+        self.next = PassId(pass.id.0 + 1);
+        self.finish(pass, result)
+    }
+
+    /// Looks at what a pass would do, after a fetch; the target and the record stay as they are.
+    ///
+    /// # Errors
+    /// What would end a pass before its plan.
+    pub fn diff(&mut self, cancel: &Cancel, progress: &mut dyn FnMut(Progress)) -> Result<Diff, PassError> {
+        let mut pass = Pass::new(self.next, Trigger::Manual);
+        self.target.locked()?;
+        self.look(&mut pass, cancel, progress)?;
+        Ok(self.report_diff(pass))
+    }
+
+    fn converge(
+        &mut self,
+        pass: &mut Pass,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), PassError> {
+        let target = Arc::clone(&self.target);
+        let target = target.locked()?;
+        if !self.record.is_same_file() {
+            return Err(PassError::DatabaseReplaced { path: self.record.path().to_owned() });
+        }
+        pass.id = self.record.begin(pass.trigger, pass.started_at)?;
+        self.settle(&target, pass, cancel)?;
+        self.look(pass, cancel, progress)?;
+        self.hold_revision(pass)?;
+        self.apply(&target, pass, cancel)
+    }
+
+    /// The reading half of a pass: everything up to the plan.
+    fn look(
+        &mut self,
+        pass: &mut Pass,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), PassError> {
+        let fetched = timed(&mut pass.stages.fetch, || {
+            source::fetch(&self.options.source, &self.mirror, cancel, progress)
+        })?;
+        let commit = fetched.commit;
+        pass.revision = Some(commit);
+        let source = self.applying(&fetched);
+        self.guard(&source)?;
+        let desired = timed(&mut pass.stages.desired, || {
+            desired::read(self.mirror.git(), commit, &self.options.selection, &mut self.memory)
+        })?;
+        let judged = timed(&mut pass.stages.judge, || {
+            let (served, judging) = (&self.inventory.skills, &self.options.judging);
+            verdict::judge(&desired, &self.mirror, served, judging, &mut self.record)
+        })?;
+        let judged = pass.judged.insert(judged);
+        cancel.check()?;
+        let accepted = &judged.accepted;
+        let observed =
+            timed(&mut pass.stages.observe, || self.observe(accepted.skills(), trust(pass.trigger)))?;
+        let limit = Some(self.options.prune_limit);
+        let plan = timed(&mut pass.stages.plan, || self.plan(commit, accepted, &observed, limit))?;
+        pass.step = Some(Step { source, observed, plan });
+        Ok(cancel.check()?)
+    }
+
+    /// Whether this commit may follow the applied one without a person's word.
+    fn guard(&self, source: &AppliedSource) -> Result<(), PassError> {
+        let Some(applied) = self.record.last_applied()? else { return Ok(()) };
+        let ancestry = match applied.commit == source.commit {
+            true => Ancestry::Yes,
+            false => self.mirror.is_ancestor(applied.commit, source.commit).unwrap_or(Ancestry::Unknown),
+        };
+        Ok(guard::judge(&applied, source, ancestry, self.options.rewind)?)
+    }
+
+    /// With `HOLD=revision` a commit is served whole or not at all.
+    fn hold_revision(&self, pass: &mut Pass) -> Result<(), PassError> {
+        let held = pass.held_skills().count();
+        if self.options.hold == Hold::Skill || held == 0 {
+            return Ok(());
+        }
+        Err(PassError::RevisionHeld { held })
+    }
+
+    /// The writing half: nothing shows before everything that it takes is on disk and intended.
+    fn apply(&mut self, target: &Locked<'_>, pass: &mut Pass, cancel: &Cancel) -> Result<(), PassError> {
+        let Some(step) = pass.step.as_mut().filter(|step| !step.plan.is_empty()) else { return Ok(()) };
+        let applied = timed(&mut pass.stages.apply, || {
+            let Step { source, observed, plan } = &*step;
+            let order = Order { pass: pass.id, revision: source.commit, plan, observed };
+            let staged = apply::stage(target, &self.mirror, order, cancel)?;
+            self.mirror.sync()?;
+            self.record.intend(pass.id, source, plan, &self.inventory.skills, staged.kept())?;
+            let applied = staged.publish(cancel)?;
+            self.mirror.pin_served(&plan.next)?;
+            self.mirror.sync()?;
+            Ok::<_, PassError>(applied)
+        })?;
+        step.observed.known.extend(applied.known);
+        Ok(())
+    }
+
+    /// Finishes what an interrupted pass intended, from the mirror and without the network, before
+    /// anything else is done: every file is then old or new.
+    fn settle(&mut self, target: &Locked<'_>, pass: &Pass, cancel: &Cancel) -> Result<(), PassError> {
+        let Some(intent) = self.record.interrupted()? else { return Ok(()) };
+        let revision = intent.applied.commit;
+        let observed = self.observe(intent.next.skills(), Trust::Nothing)?;
+        let plan = self.plan(revision, &intent.next, &observed, None)?;
+        let order = Order { pass: pass.id, revision, plan: &plan, observed: &observed };
+        let staged = apply::stage(target, &self.mirror, order, cancel)?;
+        self.mirror.sync()?;
+        let inventory = &self.inventory.skills;
+        self.record.intend(pass.id, &intent.applied, &plan, inventory, staged.kept())?;
+        let applied = staged.publish(cancel)?;
+        self.mirror.pin_served(&plan.next)?;
+        self.mirror.sync()?;
+        let known = observed.known.clone().into_iter().chain(applied.known).collect();
+        let (pass, at) = (pass.id, Timestamp::now());
+        let settled = Settled { pass, at, intent: &intent, plan: &plan, inventory, known: &known };
+        self.record.settled(&settled)?;
+        self.inventory = Inventory { skills: plan.next, known };
+        Ok(())
+    }
+
+    fn applying(&self, fetched: &Fetched) -> AppliedSource {
+        AppliedSource {
+            repo: self.options.source.url.to_string(),
+            path: self.options.selection.root.clone(),
+            reference: fetched.reference.clone(),
+            commit: fetched.commit,
+        }
+    }
+
+    fn observe(&self, accepted: &Skills, trust: Trust) -> Result<Observed, PassError> {
+        let asked = asked(accepted, &self.inventory.skills);
+        Ok(observed::look_at(&self.options.target, &asked, &self.inventory.known, trust)?)
+    }
+
+    fn plan(
+        &self,
+        commit: CommitId,
+        accepted: &AcceptedTree,
+        observed: &Observed,
+        prune_limit: Option<PruneLimit>,
+    ) -> Result<Plan, PassError> {
+        let options = PlanOptions { adopt: self.options.adopt, prune_limit };
+        let plan = plan::plan(commit, accepted, &self.inventory.skills, observed, options);
+        Ok(plan.map_err(guard::Guard::from)?)
+    }
+}
+
+/// A recheck trusts no stamp: it reads everything again.
+fn trust(trigger: Trigger) -> Trust {
+    match trigger {
+        Trigger::Recheck => Trust::Nothing,
+        _ => Trust::Cache,
+    }
+}
+
+/// Every path that is wanted or ours, with the size at which its bytes are worth reading: that of what
+/// we published, or else of what is wanted.
+fn asked(accepted: &Skills, inventory: &Skills) -> BTreeMap<TreePath, u64> {
+    let files = |skills: &Skills| -> Vec<(TreePath, u64)> {
+        let files = skills.values().flat_map(|version| &version.files);
+        files.map(|(path, file)| (path.clone(), file.size)).collect()
+    };
+    let mut asked: BTreeMap<TreePath, u64> = files(accepted).into_iter().collect();
+    asked.extend(files(inventory));
+    asked
+}

@@ -1,0 +1,92 @@
+//! What ends an attempt to open an engine, or a pass, and who must act then.
+
+use std::path::PathBuf;
+
+use crate::apply::ApplyError;
+use crate::cancel::Cancelled;
+use crate::desired::DesiredError;
+use crate::observed::LookError;
+use crate::guard::Guard;
+use crate::record::RecordError;
+use crate::report::Remedy;
+use crate::source::{MirrorError, SourceError};
+use crate::target::TargetError;
+use crate::verdict::JudgeError;
+
+/// Says why an engine cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant is the error of the module that it names")]
+pub enum OpenError {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl OpenError {
+    /// Who must act.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Target(error) => error.remedy(),
+            Self::Mirror(error) => error.remedy(),
+            Self::Record(error) => error.remedy(),
+        }
+    }
+}
+
+/// Says why a pass ended before the volume was what git says.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant is the error of the module that it names")]
+pub enum PassError {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+    #[error(transparent)]
+    Desired(#[from] DesiredError),
+    #[error(transparent)]
+    Judge(#[from] JudgeError),
+    #[error(transparent)]
+    Look(#[from] LookError),
+    #[error(transparent)]
+    Guard(#[from] Guard),
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error("the pass was asked to stop; the next one goes on")]
+    Cancelled(#[from] Cancelled),
+    /// Somebody put another file in the database's place.
+    #[error("the database `{}` is no longer the file that was opened; restart to use the new one", .path.display())]
+    DatabaseReplaced { path: PathBuf },
+    /// `HOLD=revision`, and not every skill of it may enter.
+    #[error(
+        "{held} held and HOLD=revision serves a commit whole or not at all: mend what is held, or set \
+         HOLD=skill to serve the rest",
+        held = if *.held == 1 { "1 skill is".to_owned() } else { format!("{} skills are", .held) }
+    )]
+    RevisionHeld { held: usize },
+}
+
+impl PassError {
+    /// Who must act: it decides the outcome of the pass.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Target(error) => error.remedy(),
+            Self::Source(error) => error.remedy(),
+            Self::Mirror(error) => error.remedy(),
+            Self::Desired(error) => error.remedy(),
+            Self::Judge(error) => error.remedy(),
+            Self::Look(error) => error.remedy(),
+            Self::Apply(error) => error.remedy(),
+            Self::Record(error) => error.remedy(),
+            Self::Guard(_) => Remedy::Confirm,
+            Self::Cancelled(_) => Remedy::Retry(None),
+            Self::RevisionHeld { .. } | Self::DatabaseReplaced { .. } => Remedy::Person,
+        }
+    }
+}

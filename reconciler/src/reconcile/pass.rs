@@ -1,0 +1,156 @@
+//! What a pass has come to know, and how it ends: with a record and a report.
+
+use std::time::Instant;
+
+use super::{Engine, PassError, held};
+use crate::finding::Held;
+use crate::ids::{CommitId, PassId, SkillId, Timestamp};
+use crate::observed::Observed;
+use crate::plan::Plan;
+use crate::record::{AppliedSource, End, Inventory, changed_stamps};
+use crate::report::{Diff, Outcome, PassReport, Remedy, StagesMs, error_text};
+use crate::trigger::Trigger;
+use crate::verdict::Judged;
+
+/// A running pass, and what it has come to know.
+pub(super) struct Pass {
+    pub(super) id: PassId,
+    pub(super) trigger: Trigger,
+    pub(super) started_at: Timestamp,
+    pub(super) stages: StagesMs,
+    pub(super) revision: Option<CommitId>,
+    pub(super) judged: Option<Judged>,
+    pub(super) step: Option<Step>,
+    clock: Instant,
+}
+
+/// The step that a pass takes: from what was observed, by a plan, to a commit.
+pub(super) struct Step {
+    pub(super) source: AppliedSource,
+    pub(super) observed: Observed,
+    pub(super) plan: Plan,
+}
+
+impl Pass {
+    pub(super) fn new(id: PassId, trigger: Trigger) -> Self {
+        Self {
+            id,
+            trigger,
+            started_at: Timestamp::now(),
+            stages: StagesMs::default(),
+            revision: None,
+            judged: None,
+            step: None,
+            clock: Instant::now(),
+        }
+    }
+
+    /// The skills that are not served as git has them.
+    pub(super) fn held_skills(&self) -> impl Iterator<Item = &SkillId> {
+        let conflicts = self.step.iter().flat_map(|step| &step.plan.conflicts);
+        let judged = self.judged.iter().flat_map(|judged| &judged.held);
+        judged.map(|held| &held.skill).chain(conflicts.map(|conflict| &conflict.skill))
+    }
+
+    fn outcome(&self, result: &Result<(), PassError>) -> Outcome {
+        match result {
+            Err(error) => error.remedy().outcome(),
+            Ok(()) if self.held_skills().next().is_some() => Outcome::Degraded,
+            Ok(()) if self.step.as_ref().is_none_or(|step| step.plan.is_empty()) => Outcome::InSync,
+            Ok(()) => Outcome::Applied,
+        }
+    }
+}
+
+/// Runs a stage and adds its time, in milliseconds.
+pub(super) fn timed<T>(total_ms: &mut u64, stage: impl FnOnce() -> T) -> T {
+    let begun = Instant::now();
+    let result = stage();
+    *total_ms += millis_since(begun);
+    result
+}
+
+fn millis_since(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Engine {
+    /// Records what a pass came to. Where even that fails, the report says so, and the next pass
+    /// finds what this one intended.
+    pub(super) fn finish(&mut self, mut pass: Pass, result: Result<(), PassError>) -> PassReport {
+        let begun = Instant::now();
+        let mut report = self.report(&pass, &result);
+        if let Err(Remedy::Retry(pause)) = result.as_ref().map_err(PassError::remedy) {
+            report.retry_after = pause;
+        }
+        let done = pass.step.take().filter(|_| result.is_ok());
+        match self.write_end(&pass, &report, done.as_ref()) {
+            Err(error) => {
+                report.outcome = error.remedy().outcome();
+                report.error = Some(error_text(&error));
+            }
+            Ok(()) => {
+                if let Some(Step { plan, observed, .. }) = done {
+                    self.inventory = Inventory { skills: plan.next, known: observed.known };
+                }
+            }
+        }
+        report.stages_ms.record = millis_since(begun);
+        report.duration_ms = millis_since(pass.clock);
+        report
+    }
+
+    fn write_end(
+        &mut self,
+        pass: &Pass,
+        report: &PassReport,
+        done: Option<&Step>,
+    ) -> Result<(), crate::record::RecordError> {
+        let known = done.map(|step| changed_stamps(&self.inventory.known, &step.observed.known));
+        self.record.finish(&End {
+            report,
+            plan: done.map(|step| &step.plan),
+            inventory: &self.inventory.skills,
+            known: &known.unwrap_or_default(),
+            findings: pass.judged.as_ref().map(|judged| &judged.findings),
+            applied: done.map(|step| &step.source),
+        })
+    }
+
+    fn report(&self, pass: &Pass, result: &Result<(), PassError>) -> PassReport {
+        let done = pass.step.as_ref().filter(|_| result.is_ok());
+        let applied = || self.record.last_applied().ok().flatten().map(|source| source.commit);
+        PassReport {
+            pass: pass.id,
+            trigger: pass.trigger,
+            outcome: pass.outcome(result),
+            revision: pass.revision,
+            applied_revision: done.map(|step| step.source.commit).or_else(applied),
+            started_at: pass.started_at,
+            duration_ms: millis_since(pass.clock),
+            stages_ms: pass.stages,
+            changes: done.map(|step| step.plan.changes.clone()).unwrap_or_default(),
+            held: self.held(pass),
+            warnings: pass.judged.iter().flat_map(|judged| judged.strays.clone()).collect(),
+            unowned: done.map(|step| step.plan.unowned.clone()).unwrap_or_default(),
+            error: result.as_ref().err().map(|error| error_text(error)),
+            retry_after: None,
+        }
+    }
+
+    pub(super) fn report_diff(&self, pass: Pass) -> Diff {
+        let held = self.held(&pass);
+        let plan = pass.step.map(|step| step.plan).unwrap_or_default();
+        let warnings = pass.judged.map(|judged| judged.strays).unwrap_or_default();
+        Diff { revision: pass.revision, changes: plan.changes, held, warnings, unowned: plan.unowned }
+    }
+
+    /// What is held: as this pass judged it, or as it was where this pass did not come so far.
+    fn held(&self, pass: &Pass) -> Vec<Held> {
+        // A record that cannot be read fails the pass elsewhere; here it only costs the dates.
+        let before = self.record.held().unwrap_or_default();
+        let Some(judged) = &pass.judged else { return before };
+        let conflicts = pass.step.iter().flat_map(|step| &step.plan.conflicts);
+        held::list(&judged.held, conflicts, &self.inventory.skills, &before, pass.started_at)
+    }
+}

@@ -1,0 +1,504 @@
+//! The record: what we own, what was done and why, and what is held, in one SQLite database.
+//!
+//! ```text
+//! begin ─▶ intend ─▶ (the volume changes) ─▶ finish
+//!          durable: what will be              durable: what was, and no intent any more
+//! ```
+//!
+//! A pass that dies before `intend` changed nothing and leaves nothing. One that dies after it is
+//! found by [`Record::interrupted`]; the next pass finishes what it intended and calls
+//! [`Record::settled`]. A pass that changed nothing costs one durable commit.
+//!
+//! One process writes (the lock of the target sees to that); others read beside it.
+
+mod audit;
+mod column;
+mod conditions;
+mod deliveries;
+mod drift;
+mod error;
+mod held;
+mod intent;
+mod inventory;
+mod open;
+mod passes;
+mod schema;
+mod verdicts;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use serde::{Deserialize, Serialize};
+
+pub use self::audit::{AuditRecord, Break, CONTROLLER, Kind, Verified};
+pub use self::drift::Drifted;
+pub use self::error::RecordError;
+pub use self::held::{Findings, hold_key};
+pub use self::intent::Intent;
+pub use self::inventory::{Inventory, changed_stamps};
+pub use self::passes::{INTERRUPTED, PassRow};
+
+use self::audit::Appender;
+use self::error::Fault;
+use self::open::{Identity, Opened};
+use crate::apply::Kept;
+use crate::finding::Held;
+use crate::ids::{CommitId, Digest, PassId, SkillId, Timestamp};
+use crate::observed::StatCache;
+use crate::path::TreePath;
+use crate::plan::{Plan, SkillChange};
+use crate::report::PassReport;
+use crate::status::{Condition, ConditionType};
+use crate::tree::Skills;
+use crate::trigger::Trigger;
+
+/// What was applied: a change of repository or path is guarded by comparing with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedSource {
+    /// The repository, as it is shown: without credentials.
+    pub repo: String,
+    /// The directory of it that holds the skills; none for its root.
+    pub path: Option<TreePath>,
+    /// The full name of the ref, or the commit itself.
+    pub reference: String,
+    /// The commit.
+    pub commit: CommitId,
+}
+
+/// How a pass ended.
+#[derive(Debug, Clone, Copy)]
+pub struct End<'a> {
+    /// Its report.
+    pub report: &'a PassReport,
+    /// The plan that was carried out, whole; none where none was, or not to its end.
+    pub plan: Option<&'a Plan>,
+    /// What was owned before it.
+    pub inventory: &'a Skills,
+    /// The stamps that became known or changed: see [`changed_stamps`].
+    pub known: &'a StatCache,
+    /// What the rules say of each skill; none where nothing was judged: then what is known stays, the
+    /// held skills included.
+    pub findings: Option<&'a Findings>,
+    /// What was applied, where the pass converged.
+    pub applied: Option<&'a AppliedSource>,
+}
+
+impl End<'_> {
+    /// Whether the pass changed something, be it only whose a file is.
+    fn changed(&self) -> bool {
+        self.plan.is_some_and(|plan| !plan.is_empty())
+    }
+}
+
+/// How an interrupted pass was finished.
+#[derive(Debug, Clone, Copy)]
+pub struct Settled<'a> {
+    /// The pass that finished it.
+    pub pass: PassId,
+    /// When.
+    pub at: Timestamp,
+    /// What was intended.
+    pub intent: &'a Intent,
+    /// The plan that was carried out for it, made from the intent's `next`.
+    pub plan: &'a Plan,
+    /// What was owned before it.
+    pub inventory: &'a Skills,
+    /// The stamps that became known or changed.
+    pub known: &'a StatCache,
+}
+
+/// The database of one target.
+#[derive(Debug)]
+pub struct Record {
+    path: PathBuf,
+    db: Connection,
+    file: Identity,
+    at_rest: bool,
+    running: Option<Running>,
+    fresh: verdicts::Fresh,
+    findings: Option<u64>,
+}
+
+/// The pass that runs.
+#[derive(Debug, Clone, Copy)]
+struct Running {
+    pass: PassId,
+    trigger: Trigger,
+    at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct ChangedBody<'a> {
+    #[serde(flatten)]
+    change: &'a SkillChange,
+    revision: Option<CommitId>,
+}
+
+#[derive(Serialize)]
+struct SettledBody {
+    interrupted: PassId,
+    revision: CommitId,
+    changes: usize,
+}
+
+impl Record {
+    /// Opens the record at an absolute path for writing: makes it where there is none, with its
+    /// directory, and migrates an older one after a copy of it was made beside it. `environment` names
+    /// the target in the first record of the audit.
+    ///
+    /// # Errors
+    /// See [`RecordError`]; nothing that is there already is ever replaced.
+    pub fn open(path: &Path, environment: &str) -> Result<Self, RecordError> {
+        open::writer(path, environment, schema::STEPS).map(|opened| Self::new(path, opened))
+    }
+
+    /// Opens the record for reading, beside a running service or without one. It makes no file.
+    ///
+    /// # Errors
+    /// See [`RecordError`].
+    pub fn open_read_only(path: &Path) -> Result<Self, RecordError> {
+        open::reader(path, schema::STEPS).map(|opened| Self::new(path, opened))
+    }
+
+    fn new(path: &Path, Opened { db, file, at_rest }: Opened) -> Self {
+        let path = path.to_owned();
+        Self { path, db, file, at_rest, running: None, fresh: HashMap::new(), findings: None }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether its path still leads to the file that was opened.
+    pub fn is_same_file(&self) -> bool {
+        Identity::of(&self.path).is_ok_and(|now| now.is_same_file(&self.file))
+    }
+
+    /// Gives the next pass its number, greater than any before, and notes in the history a pass that
+    /// died after its intent. It writes nothing else: a pass that dies before its intent leaves no
+    /// trace, and its number is given again.
+    ///
+    /// # Errors
+    /// Where the database cannot be read or written.
+    pub fn begin(&mut self, trigger: Trigger, at: Timestamp) -> Result<PassId, RecordError> {
+        let newest = self.read(passes::newest)?.map(|(pass, _)| pass);
+        let begun = self.read(intent::begun)?.filter(|begun| newest.is_none_or(|last| begun.pass > last));
+        if let Some(begun) = &begun {
+            self.write(|tx| passes::write_interrupted(tx, begun))?;
+        }
+        let greatest = [newest, begun.map(|begun| begun.pass), self.running.map(|running| running.pass)];
+        let pass = PassId(greatest.into_iter().flatten().max().map_or(1, |pass| pass.0 + 1));
+        self.running = Some(Running { pass, trigger, at });
+        Ok(pass)
+    }
+
+    /// What a pass that never finished was about to do.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn interrupted(&self) -> Result<Option<Intent>, RecordError> {
+        self.read(intent::load)
+    }
+
+    /// What we own, as it was published last. Reading it costs in proportion to the files: once, when
+    /// the engine starts.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn inventory(&self) -> Result<Inventory, RecordError> {
+        self.read(inventory::load)
+    }
+
+    /// Stores durably what the running pass is about to do, and what was kept for it: to be called
+    /// when everything is staged and before the first rename.
+    ///
+    /// # Errors
+    /// Where the database cannot be written: then nothing may be renamed.
+    pub fn intend(
+        &mut self,
+        pass: PassId,
+        applied: &AppliedSource,
+        plan: &Plan,
+        inventory: &Skills,
+        kept: &[Kept],
+    ) -> Result<(), RecordError> {
+        let (trigger, at) = match self.running.filter(|running| running.pass == pass) {
+            Some(running) => (running.trigger, running.at),
+            None => (Trigger::Manual, Timestamp::now()),
+        };
+        self.write(|tx| {
+            let mut audit = Appender::new(tx, at, Some(pass))?;
+            intent::write(tx, (pass, trigger, at), applied, plan, inventory)?;
+            drift::write(tx, &mut audit, pass, plan, kept)
+        })
+    }
+
+    /// Stores durably that what an interrupted pass had begun is finished.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub fn settled(&mut self, settled: &Settled<'_>) -> Result<(), RecordError> {
+        let Settled { pass, at, intent, plan, inventory, known } = *settled;
+        let changes = intent::changes(inventory, plan);
+        let revision = intent.applied.commit;
+        let body = SettledBody { interrupted: intent.pass, revision, changes: changes.len() };
+        self.write(|tx| {
+            let mut audit = Appender::new(tx, at, Some(pass))?;
+            inventory::write(tx, inventory, &plan.next)?;
+            inventory::write_stamps(tx, known)?;
+            write_applied(tx, &intent.applied)?;
+            intent::clear(tx)?;
+            record_changes(&mut audit, &changes, Some(revision))?;
+            audit.append(Kind::Settled, &body)
+        })
+    }
+
+    /// Stores durably how the pass ended, in one transaction: before it reports anything.
+    ///
+    /// # Errors
+    /// Where the database cannot be written: then the pass did not succeed, and the next one finishes
+    /// what it intended.
+    pub fn finish(&mut self, end: &End<'_>) -> Result<(), RecordError> {
+        let fresh = std::mem::take(&mut self.fresh);
+        let fingerprint = end.findings.map(held::fingerprint);
+        let findings = end.findings.filter(|_| fingerprint != self.findings);
+        self.write(|tx| {
+            write_end(tx, end)?;
+            findings.map_or(Ok(()), |findings| held::write_findings(tx, findings))?;
+            verdicts::write(tx, &fresh, end.inventory.len())
+        })?;
+        self.findings = fingerprint.or(self.findings);
+        Ok(())
+    }
+
+    /// What was applied last.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn last_applied(&self) -> Result<Option<AppliedSource>, RecordError> {
+        self.read(load_applied)
+    }
+
+    /// Since when each held skill is held, and as what ([`hold_key`]): a hold for the same key keeps it.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn held_since(&self) -> Result<HashMap<SkillId, (String, Timestamp)>, RecordError> {
+        self.read(held::since)
+    }
+
+    /// The skills that are held, in the order of their ids.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn held(&self) -> Result<Vec<Held>, RecordError> {
+        Ok(self.read(held::load)?.into_values().collect())
+    }
+
+    /// What the rules said of each skill when it was judged last.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn findings(&self) -> Result<Findings, RecordError> {
+        self.read(held::load_findings)
+    }
+
+    /// Whether a webhook delivery caused a fetch that succeeded.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn delivery_seen(&self, id: &str) -> Result<bool, RecordError> {
+        self.read(|db| deliveries::is_known(db, id))
+    }
+
+    /// Remembers deliveries whose fetch succeeded: the newest 10,000, for 30 days.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub fn remember_deliveries(&mut self, ids: &[String], at: Timestamp) -> Result<(), RecordError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.write(|tx| deliveries::write(tx, ids, at))
+    }
+
+    /// The history, newest first: at most `limit` rows that begin before a pass, where one is given.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn passes(&self, limit: usize, before: Option<PassId>) -> Result<Vec<PassRow>, RecordError> {
+        self.read(|db| passes::list(db, limit, before))
+    }
+
+    /// The report of a pass. Passes that share a row share a report: that of the last of them. None for
+    /// a number that was never given, for an interrupted pass, and for one beyond the newest 10,000 rows.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn pass(&self, pass: PassId) -> Result<Option<PassReport>, RecordError> {
+        self.read(|db| passes::report(db, pass))
+    }
+
+    /// The bytes of the volume that are kept, the newest first.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn kept(&self) -> Result<Vec<Drifted>, RecordError> {
+        self.read(drift::load)
+    }
+
+    /// What of the kept bytes, the oldest, must go for the rest to be at most `limit` bytes.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn kept_beyond(&self, limit: u64) -> Result<Vec<Drifted>, RecordError> {
+        self.read(|db| drift::beyond(db, limit))
+    }
+
+    /// Forgets kept bytes, on record: to be called before they are let go of.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub fn forget_kept(&mut self, gone: &[Drifted], pass: PassId, at: Timestamp) -> Result<(), RecordError> {
+        self.write(|tx| drift::forget(tx, &mut Appender::new(tx, at, Some(pass))?, gone))
+    }
+
+    /// The audit, newest first: at most `limit` records before a number, where one is given.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn audit(&self, limit: usize, before: Option<u64>) -> Result<Vec<AuditRecord>, RecordError> {
+        self.read(|db| audit::newest(db, limit, before))
+    }
+
+    /// The audit, oldest first: at most `limit` records after a number; 0 is before the first.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn audit_after(&self, seq: u64, limit: usize) -> Result<Vec<AuditRecord>, RecordError> {
+        self.read(|db| audit::after(db, seq, limit))
+    }
+
+    /// Walks the whole audit, one record in memory at a time. It cannot see that records were cut off
+    /// at the end: compare the count and the head with what was noted elsewhere.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn verify(&self) -> Result<Verified, RecordError> {
+        let verified = self.read(audit::verify)?;
+        // Read without locks, a checkpoint of a service that started meanwhile looks like tampering.
+        if self.at_rest && Identity::of(&self.path).ok() != Some(self.file) {
+            return Err(RecordError::ChangedWhileRead { path: self.path.clone() });
+        }
+        Ok(verified)
+    }
+
+    /// Keeps what is read as it is at this moment, until it is dropped.
+    pub(crate) fn snapshot(&self) -> Result<Transaction<'_>, RecordError> {
+        self.read(|db| Ok(db.unchecked_transaction()?))
+    }
+
+    pub(crate) fn audit_end(&self) -> Result<Option<(u64, Digest)>, RecordError> {
+        self.read(audit::end)
+    }
+
+    pub(crate) fn conditions(&self) -> Result<BTreeMap<ConditionType, Condition>, RecordError> {
+        self.read(conditions::load)
+    }
+
+    pub(crate) fn created_at(&self) -> Result<Timestamp, RecordError> {
+        self.read(|db| {
+            let at: i64 = db.query_one("SELECT created_at FROM meta", [], |row| row.get(0))?;
+            Ok(Timestamp::from_millis(at.cast_unsigned()))
+        })
+    }
+
+    /// The last pass, and when it ended.
+    pub(crate) fn last_pass(&self) -> Result<Option<(PassId, Timestamp)>, RecordError> {
+        self.read(passes::newest)
+    }
+
+    pub(crate) fn last_attempt(&self) -> Result<Option<(CommitId, crate::report::Outcome)>, RecordError> {
+        self.read(passes::last_attempt)
+    }
+
+    /// How many skills are served, and how many held.
+    pub(crate) fn counts(&self) -> Result<(u64, u64), RecordError> {
+        self.read(|db| Ok((inventory::count(db)?, held::count(db)?)))
+    }
+
+    fn read<'a, T>(
+        &'a self,
+        query: impl FnOnce(&'a Connection) -> Result<T, Fault>,
+    ) -> Result<T, RecordError> {
+        query(&self.db).map_err(|fault| RecordError::at(&self.path, fault))
+    }
+
+    /// One durable transaction.
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, RecordError> {
+        let done = in_transaction(&mut self.db, work);
+        done.map_err(|fault| RecordError::at(&self.path, fault))
+    }
+}
+
+fn in_transaction<T>(
+    db: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = work(&tx)?;
+    tx.commit()?;
+    Ok(done)
+}
+
+fn write_end(tx: &Transaction<'_>, end: &End<'_>) -> Result<(), Fault> {
+    let report = end.report;
+    let mut audit = Appender::new(tx, ended_at(report), Some(report.pass))?;
+    if let Some(plan) = end.plan {
+        if end.changed() {
+            inventory::write(tx, end.inventory, &plan.next)?;
+            record_changes(&mut audit, &report.changes, report.revision)?;
+        }
+        intent::clear(tx)?;
+    }
+    inventory::write_stamps(tx, end.known)?;
+    if end.findings.is_some() {
+        held::write(tx, &mut audit, &report.held, report.revision)?;
+    }
+    if let Some(applied) = end.applied.filter(|_| report.outcome.is_converged()) {
+        write_applied(tx, applied)?;
+    }
+    passes::record(tx, &mut audit, end)?;
+    passes::write(tx, end)?;
+    conditions::write(tx, end)
+}
+
+fn record_changes(
+    audit: &mut Appender<'_>,
+    changes: &[SkillChange],
+    revision: Option<CommitId>,
+) -> Result<(), Fault> {
+    changes.iter().try_for_each(|change| audit.append(Kind::Changed, &ChangedBody { change, revision }))
+}
+
+fn write_applied(tx: &Connection, applied: &AppliedSource) -> Result<(), Fault> {
+    if load_applied(tx)?.as_ref() != Some(applied) {
+        tx.prepare_cached("UPDATE meta SET applied = ?1")?.execute([serde_json::to_string(applied)?])?;
+    }
+    Ok(())
+}
+
+fn load_applied(db: &Connection) -> Result<Option<AppliedSource>, Fault> {
+    let applied: Option<String> =
+        db.prepare_cached("SELECT applied FROM meta")?.query_row([], |row| row.get(0))?;
+    Ok(applied.map(|applied| serde_json::from_str(&applied)).transpose()?)
+}
+
+fn ended_at(report: &PassReport) -> Timestamp {
+    Timestamp::from_millis(report.started_at.millis().saturating_add(report.duration_ms))
+}

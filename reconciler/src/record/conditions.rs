@@ -1,0 +1,132 @@
+//! The conditions that a pass leaves, each with the moment since which it is so.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+
+use super::error::Fault;
+use super::{End, column, ended_at};
+use crate::plan::Why;
+use crate::report::{Outcome, PassReport};
+use crate::status::{Condition, ConditionStatus, ConditionType};
+
+/// The stored conditions.
+pub(super) fn load(db: &Connection) -> Result<BTreeMap<ConditionType, Condition>, Fault> {
+    let mut query = db.prepare_cached("SELECT type, status, reason, message, since FROM conditions")?;
+    let mut rows = query.query([])?;
+    let mut all = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let kind: ConditionType = column::word(row, 0)?;
+        let condition = Condition {
+            kind,
+            status: column::word(row, 1)?,
+            reason: row.get(2)?,
+            message: row.get(3)?,
+            since: column::time(row, 4)?,
+        };
+        all.insert(kind, condition);
+    }
+    Ok(all)
+}
+
+/// Stores what a pass says of itself. A condition keeps its `since` while its status and reason stay,
+/// and is not written where nothing of it changed.
+pub(super) fn write(db: &Connection, end: &End<'_>) -> Result<(), Fault> {
+    let before = load(db)?;
+    for new in after(end) {
+        let old = before.get(&new.kind);
+        let same = old.filter(|old| old.status == new.status && old.reason == new.reason);
+        let new = Condition { since: same.map_or(new.since, |old| old.since), ..new };
+        if old != Some(&new) {
+            put(db, &new)?;
+        }
+    }
+    Ok(())
+}
+
+fn put(db: &Connection, condition: &Condition) -> Result<(), Fault> {
+    let mut row = db.prepare_cached(
+        "INSERT OR REPLACE INTO conditions (type, status, reason, message, since) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    row.execute(params![
+        condition.kind.to_string(),
+        condition.status.to_string(),
+        condition.reason,
+        condition.message,
+        condition.since.millis().cast_signed(),
+    ])?;
+    Ok(())
+}
+
+/// What a pass says; what it cannot know it does not mention, and that stays as it was.
+fn after(end: &End<'_>) -> Vec<Condition> {
+    let report = end.report;
+    let since = ended_at(report);
+    let condition = |kind, is: bool, reason: &str, message: String| {
+        let status = if is { ConditionStatus::True } else { ConditionStatus::False };
+        Condition { kind, status, reason: reason.to_owned(), message, since }
+    };
+    let error = || report.error.clone().unwrap_or_default();
+    let suspended = report.outcome == Outcome::Suspended;
+    let (stalled, stalled_reason) = match report.outcome {
+        Outcome::Stalled => (true, "Stalled"),
+        Outcome::Guarded => (true, "Guarded"),
+        _ => (false, "NotStalled"),
+    };
+    let mut all = vec![
+        condition(
+            ConditionType::Stalled,
+            stalled,
+            stalled_reason,
+            if stalled { error() } else { String::new() },
+        ),
+        condition(
+            ConditionType::Suspended,
+            suspended,
+            if suspended { "Suspended" } else { "NotSuspended" },
+            String::new(),
+        ),
+    ];
+    // A suspended pass changes nothing: what is served is as ready as it was.
+    if !suspended {
+        let (reason, message) = readiness(report);
+        all.push(condition(ConditionType::Ready, reason == "Converged", reason, message));
+    }
+    if report.outcome.is_converged() {
+        let drifted = drifted(end);
+        let reason = if drifted > 0 { "DriftCorrected" } else { "NotDrifting" };
+        let message = format!("{drifted} skills had been changed on the volume and were put right");
+        let message = if drifted > 0 { message } else { String::new() };
+        all.push(condition(ConditionType::Drifting, drifted > 0, reason, message));
+    }
+    all
+}
+
+fn readiness(report: &PassReport) -> (&'static str, String) {
+    let revision =
+        report.applied_revision.map_or_else(|| "no revision".to_owned(), |commit| commit.to_string());
+    let error = || report.error.clone().unwrap_or_default();
+    match report.outcome {
+        Outcome::InSync | Outcome::Applied | Outcome::Suspended => {
+            ("Converged", format!("{revision} is served"))
+        }
+        Outcome::Degraded => {
+            let held: Vec<_> = report.held.iter().take(NAMED).map(|held| held.skill.as_str()).collect();
+            let more = if report.held.len() > NAMED { ", …" } else { "" };
+            let (count, held) = (report.held.len(), held.join(", "));
+            ("Degraded", format!("{revision} is served but for {count} held skills: {held}{more}"))
+        }
+        Outcome::Guarded => ("Guarded", error()),
+        Outcome::Failed => ("Failed", error()),
+        Outcome::Stalled => ("Stalled", error()),
+    }
+}
+
+/// How many held skills a message names.
+const NAMED: usize = 5;
+
+/// How many skills the pass put right.
+fn drifted(end: &End<'_>) -> usize {
+    let is_drift = |why: Why| matches!(why, Why::Drifted | Why::GitChangedAndDrifted);
+    end.report.changes.iter().filter(|change| end.changed() && is_drift(change.why)).count()
+}

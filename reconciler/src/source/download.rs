@@ -1,0 +1,238 @@
+//! What the child of a fetch does: list, choose, download, and point the tip at the commit.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use git2::{
+    AutotagOption, Direction, ErrorClass, FetchOptions, ObjectType, Oid, RemoteCallbacks, Repository,
+};
+
+use super::child::Request;
+use super::error::FetchError;
+use super::fetch::{Fetched, Progress};
+use super::http::{Bounds, Session};
+use super::libgit2;
+use super::mirror::TIP;
+use super::reference::{Advertised, Reference, Wanted};
+use super::url::RepoUrl;
+use crate::ids::CommitId;
+
+/// One fetch, in the process that is there for it.
+struct Download<'a> {
+    request: &'a Request,
+    /// Over HTTP only.
+    session: Option<Arc<Session>>,
+    /// The address in the form that libgit2 takes for the transport that is meant.
+    address: String,
+    mirror: Repository,
+    /// How many bytes of packs the mirror holds.
+    held: u64,
+    /// Whether the mirror has a history to add to.
+    has_history: bool,
+}
+
+/// Runs the fetch that is asked for.
+pub(super) fn run(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Fetched, FetchError> {
+    let child = |detail: String| FetchError::Child { url: request.url.clone(), detail };
+    let url = RepoUrl::parse(&request.url).map_err(|error| child(error.to_string()))?;
+    let reference = Reference::parse(&request.reference).map_err(|error| child(error.to_string()))?;
+    let mirror = libgit2::open_bare(Path::new(&request.mirror)).map_err(|error| local(request, &error))?;
+    let held = pack_bytes(&mirror.path().join("objects/pack"));
+    if held > request.max_repo_bytes {
+        return Err(FetchError::TooLarge { url: request.url.clone(), limit: request.max_repo_bytes });
+    }
+    let session = url.http().map(|http| {
+        let bounds = Bounds {
+            timeout: Duration::from_millis(request.timeout_ms),
+            max_bytes: request.max_repo_bytes.saturating_sub(held),
+        };
+        Session::new(http, request.authorization.clone(), bounds)
+    });
+    if let Some(session) = &session {
+        session.register().map_err(|error| child(error.message().to_owned()))?;
+    }
+    let address = address(&url).ok_or_else(|| child("its path is not absolute".to_owned()))?;
+    let has_history = super::mirror::has_history(&mirror);
+    Download { request, session, address, mirror, held, has_history }.run(&reference, progress)
+}
+
+/// A path as a file URL: libgit2 takes a bare path with a colon for an SSH address.
+fn address(url: &RepoUrl) -> Option<String> {
+    match url.path() {
+        Some(path) => url::Url::from_file_path(path).ok().map(|url| url.to_string()),
+        None => url.http().map(ToString::to_string),
+    }
+}
+
+impl Download<'_> {
+    fn run(&self, reference: &Reference, progress: &mut dyn FnMut(Progress)) -> Result<Fetched, FetchError> {
+        let progress = RefCell::new(progress);
+        let (commit, name) = match self.list_and_take(reference, &progress)? {
+            (Wanted::Listed { name, id }, _) => (self.peel(&name, id)?, name),
+            (Wanted::Unlisted(commit), taken) => {
+                if !taken {
+                    self.take_everything(commit, &progress)?;
+                }
+                (self.peel(&commit.to_string(), commit.oid())?, String::new())
+            }
+        };
+        self.point_tip(commit)?;
+        let reference = if let Reference::Commit(id) = reference { id.to_string() } else { name };
+        let redirected_to = self.session.as_ref().and_then(|session| session.redirected_to());
+        Ok(Fetched { commit, reference, redirected_to })
+    }
+
+    /// Lists what is there, chooses, and downloads it over the same connection; false where a commit
+    /// that is not listed could not be had by its id.
+    fn list_and_take(
+        &self,
+        reference: &Reference,
+        progress: &RefCell<&mut dyn FnMut(Progress)>,
+    ) -> Result<(Wanted, bool), FetchError> {
+        let mut remote = self.mirror.remote_anonymous(&self.address).map_err(|e| self.failure(&e))?;
+        let mut connection =
+            remote.connect_auth(Direction::Fetch, None, None).map_err(|e| self.unconnected(&e))?;
+        let listed = advertised(connection.list().map_err(|e| self.failure(&e))?);
+        let wanted = reference.choose(&self.request.url, &listed)?;
+        let (id, source) = match &wanted {
+            Wanted::Listed { name, id } => (*id, name.clone()),
+            Wanted::Unlisted(commit) => (commit.oid(), commit.to_string()),
+        };
+        if self.has_history && self.has(id) {
+            return Ok((wanted, true));
+        }
+        let refspec = format!("+{source}:{TIP}");
+        let taken = connection.remote().download(&[refspec], Some(&mut self.options(self.depth(), progress)));
+        match (taken, &wanted) {
+            (Ok(()), _) => Ok((wanted, true)),
+            (Err(error), Wanted::Listed { .. }) => Err(self.failure(&error)),
+            // Servers may refuse ids that they do not list, each in its own words.
+            (Err(error), Wanted::Unlisted(_)) => match self.failure(&error) {
+                failure @ (FetchError::Timeout { .. } | FetchError::TooLarge { .. }) => Err(failure),
+                _ => Ok((wanted, false)),
+            },
+        }
+    }
+
+    /// Brings all branches and tags, for a commit that may be below one of them.
+    fn take_everything(
+        &self,
+        commit: CommitId,
+        progress: &RefCell<&mut dyn FnMut(Progress)>,
+    ) -> Result<(), FetchError> {
+        let mut remote = self.mirror.remote_anonymous(&self.address).map_err(|e| self.failure(&e))?;
+        let refspecs =
+            ["+refs/heads/*:refs/skill-sync/remote/heads/*", "+refs/tags/*:refs/skill-sync/remote/tags/*"];
+        remote.download(&refspecs, Some(&mut self.options(0, progress))).map_err(|e| self.failure(&e))?;
+        if self.has(commit.oid()) {
+            return Ok(());
+        }
+        Err(FetchError::NoSuchCommit { url: self.request.url.clone(), commit })
+    }
+
+    /// One commit for the first fetch; later ones bring what lies between. libgit2 reads no less than
+    /// everything from a local path.
+    fn depth(&self) -> i32 {
+        i32::from(self.session.is_some() && !self.has_history)
+    }
+
+    fn options<'p>(&self, depth: i32, progress: &'p RefCell<&mut dyn FnMut(Progress)>) -> FetchOptions<'p> {
+        let room = self.request.max_repo_bytes.saturating_sub(self.held);
+        let mut callbacks = RemoteCallbacks::new();
+        callbacks.transfer_progress(move |now| {
+            let now = Progress::from(&now);
+            (progress.borrow_mut())(now);
+            now.received_bytes <= room
+        });
+        let mut options = FetchOptions::new();
+        options.remote_callbacks(callbacks).download_tags(AutotagOption::None).depth(depth);
+        options
+    }
+
+    fn has(&self, id: Oid) -> bool {
+        self.mirror.odb().is_ok_and(|odb| odb.exists(id))
+    }
+
+    /// The commit that a reference, or an annotated tag, comes to.
+    fn peel(&self, name: &str, id: Oid) -> Result<CommitId, FetchError> {
+        let url = || self.request.url.clone();
+        if !self.has(id) {
+            return Err(FetchError::Incomplete { url: url(), listed: format!("{name} at {id}") });
+        }
+        let object = self.mirror.find_object(id, None).map_err(|e| self.failure(&e))?;
+        match object.peel(ObjectType::Commit) {
+            Ok(commit) => Ok(commit.id().into()),
+            Err(_) => {
+                let end = object.peel(ObjectType::Any).unwrap_or(object);
+                let kind = end.kind().map_or("object", |kind| kind.str()).to_owned();
+                Err(FetchError::NotACommit { url: url(), reference: name.to_owned(), kind })
+            }
+        }
+    }
+
+    fn point_tip(&self, commit: CommitId) -> Result<(), FetchError> {
+        if self.mirror.refname_to_id(TIP).is_ok_and(|id| id == commit.oid()) {
+            return Ok(());
+        }
+        self.mirror
+            .reference(TIP, commit.oid(), true, "fetch")
+            .map(drop)
+            .map_err(|error| local(self.request, &error))
+    }
+
+    /// A local path that is no repository has no status code to say so.
+    fn unconnected(&self, error: &git2::Error) -> FetchError {
+        match self.failure(error) {
+            FetchError::Broken { .. } | FetchError::Local { .. } if self.session.is_none() => {
+                FetchError::NoSuchRepository { url: self.request.url.clone(), given: false }
+            }
+            failure => failure,
+        }
+    }
+
+    /// What the session saw, else what libgit2 says.
+    fn failure(&self, error: &git2::Error) -> FetchError {
+        let url = self.request.url.clone();
+        if let Some(failure) = self.session.as_ref().and_then(|session| session.take_failure()) {
+            return match failure {
+                // The session knows only what is left of it.
+                FetchError::TooLarge { .. } => {
+                    FetchError::TooLarge { url, limit: self.request.max_repo_bytes }
+                }
+                failure => failure,
+            };
+        }
+        match (error.class(), error.code()) {
+            (_, git2::ErrorCode::User) => FetchError::TooLarge { url, limit: self.request.max_repo_bytes },
+            (ErrorClass::NoMemory, _) => FetchError::Memory { url, limit: self.request.max_memory },
+            (ErrorClass::Os | ErrorClass::Filesystem, _) => local(self.request, error),
+            _ => FetchError::Broken { url, detail: error.message().to_owned() },
+        }
+    }
+}
+
+fn local(request: &Request, error: &git2::Error) -> FetchError {
+    FetchError::Local {
+        url: request.url.clone(),
+        mirror: Path::new(&request.mirror).display().to_string(),
+        detail: error.message().to_owned(),
+    }
+}
+
+/// The listed references whose names are text: git2 panics at the others, and none can be asked for.
+fn advertised(heads: &[git2::RemoteHead<'_>]) -> Vec<Advertised> {
+    let read = |head: &git2::RemoteHead<'_>| Advertised {
+        name: head.name().to_owned(),
+        id: head.oid(),
+        symref: head.symref_target().map(str::to_owned),
+    };
+    heads.iter().filter_map(|head| catch_unwind(AssertUnwindSafe(|| read(head))).ok()).collect()
+}
+
+fn pack_bytes(dir: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
+    entries.filter_map(|entry| entry.ok()?.metadata().ok()).map(|metadata| metadata.len()).sum()
+}

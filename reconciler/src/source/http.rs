@@ -1,0 +1,302 @@
+//! git's smart HTTP protocol as a libgit2 transport over [`ureq`]: the requests, limits, redirects and
+//! status codes are ours, what is in them is libgit2's.
+
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream, Transport};
+use ureq::http::{HeaderMap, Response};
+use ureq::{Agent, Body};
+use url::Url;
+
+use super::authorization::Authorization;
+use super::error::FetchError;
+use super::redirect::{self, below};
+use super::{libgit2, retry_after};
+use crate::ids::Timestamp;
+
+/// Forges look for `git/` in it.
+const USER_AGENT: &str = concat!("git/skill-sync-", env!("CARGO_PKG_VERSION"));
+/// The most that a list of references may take: 64 MiB is half a million of them.
+const MAX_LIST: u64 = 64 << 20;
+/// How often the first request may be redirected.
+const MAX_REDIRECTS: usize = 5;
+/// The longest wait for a connection, within the deadline.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest text of a server that an error repeats, in characters.
+const MAX_FOREIGN: usize = 100;
+
+/// What a server's answers may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// The whole fetch.
+    pub(super) timeout: Duration,
+    /// All that the server may send, in bytes.
+    pub(super) max_bytes: u64,
+}
+
+/// One fetch over HTTP: everything that its requests share.
+///
+/// libgit2 carries no error of ours through its C code, so the first failure is kept here and is the
+/// one that is told.
+pub(super) struct Session {
+    agent: Agent,
+    /// As it was set: for errors.
+    shown: String,
+    /// Where the repository is; a redirect moves it.
+    base: Mutex<Url>,
+    authorization: Option<Authorization>,
+    bounds: Bounds,
+    started: Instant,
+    failure: Mutex<Option<FetchError>>,
+}
+
+impl Session {
+    /// Begins a fetch; the deadline runs from here.
+    pub(super) fn new(url: &Url, authorization: Option<Authorization>, bounds: Bounds) -> Arc<Self> {
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(USER_AGENT)
+            .proxy(None)
+            .build()
+            .into();
+        Arc::new(Self {
+            agent,
+            shown: url.to_string(),
+            base: Mutex::new(url.clone()),
+            authorization,
+            bounds,
+            started: Instant::now(),
+            failure: Mutex::new(None),
+        })
+    }
+
+    /// Makes libgit2 use this session for every HTTP URL of the process.
+    pub(super) fn register(self: &Arc<Self>) -> Result<(), git2::Error> {
+        let session = Arc::clone(self);
+        libgit2::register_http(move |remote| {
+            Transport::smart(remote, true, Subtransport(Arc::clone(&session)))
+        })
+    }
+
+    /// The first failure since the last call.
+    pub(super) fn take_failure(&self) -> Option<FetchError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Where redirects led, if anywhere else.
+    pub(super) fn redirected_to(&self) -> Option<String> {
+        let base = self.base().to_string();
+        (base != self.shown).then_some(base)
+    }
+
+    fn base(&self) -> Url {
+        self.base.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps a failure for the one who asks, and gives libgit2 a text without NUL or secret.
+    fn fail(&self, failure: FetchError) -> io::Error {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
+        io::Error::other("the HTTP transport failed")
+    }
+
+    fn list(&self) -> Result<Response<Body>, FetchError> {
+        for _ in 0..=MAX_REDIRECTS {
+            let base = self.base();
+            let mut url = below(&base, redirect::LIST);
+            url.set_query(Some(redirect::LIST_QUERY));
+            let mut request = self.agent.get(url.as_str());
+            if let Some(authorization) = &self.authorization {
+                request = request.header("Authorization", authorization.expose());
+            }
+            let timed =
+                request.config().timeout_global(Some(self.left()?)).timeout_connect(Some(CONNECT_TIMEOUT));
+            let answer = timed.build().call().map_err(|error| self.network(error))?;
+            if !answer.status().is_redirection() {
+                return self.accept(answer, "advertisement");
+            }
+            let location = header(answer.headers(), "location");
+            let moved = redirect::follow(&base, location.as_deref().unwrap_or_default())?;
+            *self.base.lock().unwrap_or_else(PoisonError::into_inner) = moved;
+        }
+        Err(FetchError::RedirectLoop { url: self.shown.clone() })
+    }
+
+    fn ask(&self, body: &[u8]) -> Result<Response<Body>, FetchError> {
+        let mut request = self
+            .agent
+            .post(below(&self.base(), "/git-upload-pack").as_str())
+            .header("Content-Type", "application/x-git-upload-pack-request")
+            .header("Accept", "application/x-git-upload-pack-result");
+        if let Some(authorization) = &self.authorization {
+            request = request.header("Authorization", authorization.expose());
+        }
+        let timed =
+            request.config().timeout_global(Some(self.left()?)).timeout_connect(Some(CONNECT_TIMEOUT));
+        let answer = timed.build().send(body).map_err(|error| self.network(error))?;
+        self.accept(answer, "result")
+    }
+
+    /// What is left of the deadline.
+    fn left(&self) -> Result<Duration, FetchError> {
+        let left = self.bounds.timeout.saturating_sub(self.started.elapsed());
+        if left.is_zero() { Err(self.timed_out()) } else { Ok(left) }
+    }
+
+    fn timed_out(&self) -> FetchError {
+        FetchError::Timeout { url: self.shown.clone(), seconds: self.bounds.timeout.as_secs() }
+    }
+
+    fn accept(&self, answer: Response<Body>, kind: &str) -> Result<Response<Body>, FetchError> {
+        let status = answer.status().as_u16();
+        if status != 200 {
+            return Err(self.refused(status, answer.headers()));
+        }
+        let content_type = header(answer.headers(), "content-type").unwrap_or_default();
+        if content_type != format!("application/x-git-upload-pack-{kind}") {
+            return Err(FetchError::NotGit { url: self.shown.clone(), content_type: foreign(&content_type) });
+        }
+        Ok(answer)
+    }
+
+    fn refused(&self, status: u16, headers: &HeaderMap) -> FetchError {
+        let url = self.shown.clone();
+        let given = self.authorization.is_some();
+        let wait = header(headers, "retry-after")
+            .and_then(|value| retry_after::parse(&value, Timestamp::now()))
+            .map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        match status {
+            429 => FetchError::RateLimited { url, status, wait_ms: wait },
+            // GitHub's secondary limits are a 403 that says when to come again.
+            403 if wait.is_some() => FetchError::RateLimited { url, status, wait_ms: wait },
+            401 | 403 => FetchError::Credentials { url, status, given },
+            404 | 410 => FetchError::NoSuchRepository { url, given },
+            500..=599 => FetchError::Server { url, status, wait_ms: wait },
+            _ => FetchError::Status { url, status },
+        }
+    }
+
+    fn network(&self, error: ureq::Error) -> FetchError {
+        use ureq::Timeout::{Connect, Resolve};
+        let url = self.shown.clone();
+        match error {
+            ureq::Error::Timeout(Connect | Resolve) if self.left().is_ok() => {
+                let detail = format!("no answer in {} s", CONNECT_TIMEOUT.as_secs());
+                FetchError::Unreachable { url, detail }
+            }
+            ureq::Error::Timeout(_) => self.timed_out(),
+            ureq::Error::HostNotFound => FetchError::Dns { url, detail: "it has no address".to_owned() },
+            ureq::Error::Io(error) => of_io(url, &error),
+            error => of_text(url, error.to_string()),
+        }
+    }
+}
+
+fn of_io(url: String, error: &io::Error) -> FetchError {
+    let detail = error.to_string();
+    // The standard library gives resolver failures no kind of their own.
+    if detail.starts_with("failed to lookup address") {
+        return FetchError::Dns { url, detail };
+    }
+    match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::Other => of_text(url, detail),
+        _ => FetchError::Unreachable { url, detail },
+    }
+}
+
+fn of_text(url: String, detail: String) -> FetchError {
+    if detail.contains("certificate") {
+        FetchError::Tls { url, detail: foreign(&detail) }
+    } else {
+        FetchError::Broken { url, detail: foreign(&detail) }
+    }
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+fn foreign(text: &str) -> String {
+    text.chars().take(MAX_FOREIGN).collect()
+}
+
+struct Subtransport(Arc<Session>);
+
+impl SmartSubtransport for Subtransport {
+    fn action(&self, _url: &str, action: Service) -> Result<Box<dyn SmartSubtransportStream>, git2::Error> {
+        let list = match action {
+            Service::UploadPackLs => true,
+            Service::UploadPack => false,
+            _ => return Err(git2::Error::from_str("nothing is ever pushed")),
+        };
+        let left = if list { MAX_LIST } else { self.0.bounds.max_bytes };
+        Ok(Box::new(Exchange { session: Arc::clone(&self.0), list, request: Vec::new(), answer: None, left }))
+    }
+
+    fn close(&self) -> Result<(), git2::Error> {
+        Ok(())
+    }
+}
+
+/// One request and its answer; libgit2 writes the first and reads the second, and begins again with
+/// each round of a negotiation.
+struct Exchange {
+    session: Arc<Session>,
+    /// The list of references, or a pack.
+    list: bool,
+    request: Vec<u8>,
+    answer: Option<Box<dyn Read + Send>>,
+    /// How many bytes of answers may still come.
+    left: u64,
+}
+
+impl Exchange {
+    fn begin(&mut self) -> Result<&mut Box<dyn Read + Send>, io::Error> {
+        let session = &self.session;
+        let answer = match self.answer.take() {
+            Some(answer) => answer,
+            None => {
+                let sent = if self.list { session.list() } else { session.ask(&self.request) };
+                self.request.clear();
+                Box::new(sent.map_err(|failure| session.fail(failure))?.into_body().into_reader())
+            }
+        };
+        Ok(self.answer.insert(answer))
+    }
+
+    fn beyond(&self) -> io::Error {
+        let (url, limit) = (self.session.shown.clone(), self.session.bounds.max_bytes);
+        self.session.fail(if self.list {
+            FetchError::EndlessList { url, limit: MAX_LIST }
+        } else {
+            FetchError::TooLarge { url, limit }
+        })
+    }
+}
+
+impl Read for Exchange {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.begin()?.read(buffer);
+        let read = read.map_err(|error| self.session.fail(self.session.network(error.into())))?;
+        self.left = match self.left.checked_sub(u64::try_from(read).unwrap_or(u64::MAX)) {
+            Some(left) => left,
+            None => return Err(self.beyond()),
+        };
+        Ok(read)
+    }
+}
+
+impl Write for Exchange {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.answer = None;
+        self.request.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

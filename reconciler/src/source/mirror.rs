@@ -1,0 +1,425 @@
+//! The mirror: a bare repository of ours that holds every version in use, and what was overwritten.
+//!
+//! Its references are ours alone, below `refs/skill-sync/`; they keep objects alive, and what the
+//! remote deletes stays. Nothing in it is ever collected or repacked.
+
+use std::cell::RefCell;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use git2::build::TreeUpdateBuilder;
+use git2::{ErrorClass, ErrorCode, FileMode as GitMode, Oid, Repository};
+
+use super::durable::Durable;
+use super::{libgit2, sweep};
+use crate::ids::{BlobId, CommitId, TreeId};
+use crate::report::Remedy;
+use crate::tree::{FileMode, FileVersion, SkillVersion, Skills};
+
+/// The commit that the last fetch brought.
+pub(super) const TIP: &str = "refs/skill-sync/remote/tip";
+/// The tree of what is served.
+const SERVED: &str = "refs/skill-sync/served";
+
+/// The bare repository in the state directory.
+///
+/// It is for one thread. Reading works beside a running service; everything that writes wants the lock
+/// of the state directory.
+pub struct Mirror {
+    path: PathBuf,
+    repository: Repository,
+    durable: RefCell<Durable>,
+    /// What `refs/skill-sync/served` was last pointed at by us, to write only what changed.
+    served: RefCell<Option<(Skills, Oid)>>,
+}
+
+/// Says why the mirror cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MirrorError {
+    /// It is there, and no repository that can be opened.
+    #[error(
+        "the mirror {} cannot be opened; `skill-sync state rebuild` sets it aside and makes a new one",
+        path.display()
+    )]
+    Unusable {
+        /// The mirror.
+        path: PathBuf,
+        /// Why not.
+        source: git2::Error,
+    },
+    /// An object that must be there is not, or is broken.
+    #[error(
+        "the mirror {} has lost {object}; `skill-sync state rebuild` sets it aside and makes a new one",
+        path.display()
+    )]
+    Damaged {
+        /// The mirror.
+        path: PathBuf,
+        /// What is missing.
+        object: String,
+        /// What libgit2 says.
+        source: git2::Error,
+    },
+    /// Writing into it failed.
+    #[error("cannot write {what} into the mirror {}", path.display())]
+    Write {
+        /// The mirror.
+        path: PathBuf,
+        /// An object or a reference.
+        what: String,
+        /// What libgit2 says.
+        source: git2::Error,
+    },
+    /// The file system failed.
+    #[error("cannot {what} {}", path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl MirrorError {
+    /// Who must act: a broken mirror is a person's, a full disk may pass.
+    pub fn remedy(&self) -> Remedy {
+        let git = |error: &git2::Error| match error.class() {
+            ErrorClass::Os | ErrorClass::Filesystem => Remedy::Retry(None),
+            _ => Remedy::Person,
+        };
+        match self {
+            Self::Io { .. } | Self::Write { .. } => Remedy::Retry(None),
+            Self::Unusable { source, .. } if source.code() == ErrorCode::NotFound => Remedy::Person,
+            Self::Unusable { source, .. } | Self::Damaged { source, .. } => git(source),
+        }
+    }
+
+    pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { what, path, source }
+    }
+}
+
+/// Whether the commit that the last fetch pointed at is there.
+pub(super) fn has_history(repository: &Repository) -> bool {
+    repository.refname_to_id(TIP).is_ok_and(|id| repository.find_commit(id).is_ok())
+}
+
+impl Mirror {
+    /// Opens it; where there is none, an empty one is made, whole or not at all. Sweeps nothing.
+    ///
+    /// # Errors
+    /// A directory that is there and no repository is never replaced.
+    pub fn open(path: &Path) -> Result<Self, MirrorError> {
+        libgit2::initialise();
+        if !path.try_exists().map_err(MirrorError::io("look at", path))? {
+            create(path)?;
+        }
+        let unusable = |source| MirrorError::Unusable { path: path.to_owned(), source };
+        let repository = libgit2::open_bare(path).map_err(unusable)?;
+        Ok(Self {
+            path: path.to_owned(),
+            repository,
+            durable: RefCell::new(Durable::new(path)),
+            served: RefCell::new(None),
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The repository: for reading trees.
+    pub fn git(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Removes what a killed fetch or a power cut left: locks, temporary files, packs that are not
+    /// whole. Call it under the lock of the state directory, before anything is written.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn sweep(&self) -> Result<(), MirrorError> {
+        sweep::sweep(&self.path)
+    }
+
+    /// Whether a fetch has brought something, so that the next is no first one.
+    pub fn has_history(&self) -> bool {
+        has_history(&self.repository)
+    }
+
+    /// Reads the bytes of a blob.
+    ///
+    /// # Errors
+    /// A blob that is not there.
+    pub fn read_blob(&self, id: BlobId) -> Result<Vec<u8>, MirrorError> {
+        let blob = self.repository.find_blob(id.oid()).map_err(|e| self.damaged(&format!("blob {id}"), e))?;
+        Ok(blob.content().to_vec())
+    }
+
+    /// Tells how many bytes a blob has, without reading it.
+    ///
+    /// # Errors
+    /// A blob that is not there.
+    pub fn blob_size(&self, id: BlobId) -> Result<u64, MirrorError> {
+        let header = self.repository.odb().and_then(|odb| odb.read_header(id.oid()));
+        let (size, _) = header.map_err(|e| self.damaged(&format!("blob {id}"), e))?;
+        Ok(u64::try_from(size).unwrap_or(u64::MAX))
+    }
+
+    /// Keeps bytes under a reference, durably: they are there after a power cut.
+    ///
+    /// # Errors
+    /// Nothing is promised about bytes whose keeping failed.
+    pub fn keep_blob(&self, refname: &str, bytes: &[u8]) -> Result<BlobId, MirrorError> {
+        let id = self.repository.blob(bytes).map_err(|e| self.unwritten("a blob", e))?;
+        self.point(refname, id)?;
+        self.sync()?;
+        Ok(id.into())
+    }
+
+    /// Removes a reference; one that is not there is removed already.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn drop_ref(&self, refname: &str) -> Result<(), MirrorError> {
+        let gone = self.repository.find_reference(refname).and_then(|mut reference| reference.delete());
+        match gone {
+            Err(error) if error.code() != ErrorCode::NotFound => Err(self.unwritten(refname, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps a commit alive under a reference; durable after the next [`sync`](Self::sync).
+    ///
+    /// # Errors
+    /// A commit that is not there.
+    pub fn pin_commit(&self, refname: &str, id: CommitId) -> Result<(), MirrorError> {
+        self.check_commit(id)?;
+        self.point(refname, id.oid())
+    }
+
+    /// Writes the served set as a tree and keeps it alive under `refs/skill-sync/served`, from which a
+    /// lost database is made again; durable after the next [`sync`](Self::sync).
+    ///
+    /// Only what differs from the last call is written.
+    ///
+    /// # Errors
+    /// A blob that is not there.
+    pub fn pin_served(&self, skills: &Skills) -> Result<TreeId, MirrorError> {
+        let (before, base) = match self.served.take() {
+            Some((before, tree)) => (before, tree),
+            None => {
+                let empty = self.repository.treebuilder(None).and_then(|builder| builder.write());
+                (Skills::new(), empty.map_err(|e| self.unwritten("an empty tree", e))?)
+            }
+        };
+        let mut update = TreeUpdateBuilder::new();
+        describe_change(&mut update, &before, skills);
+        let base = self.repository.find_tree(base).map_err(|e| self.damaged("the served tree", e))?;
+        let tree = update.create_updated(&self.repository, &base);
+        let tree = tree.map_err(|e| self.unwritten("the served tree", e))?;
+        self.point(SERVED, tree)?;
+        self.served.replace(Some((skills.clone(), tree)));
+        Ok(tree.into())
+    }
+
+    /// Makes everything that was written durable: packs and their indexes, objects, references and the
+    /// directories that name them. It costs next to nothing where nothing is new.
+    ///
+    /// # Errors
+    /// What the file system says; nothing that failed counts as durable.
+    pub fn sync(&self) -> Result<(), MirrorError> {
+        self.durable.borrow_mut().sync()
+    }
+
+    /// Checks that a commit and its tree are there.
+    pub(super) fn check_commit(&self, id: CommitId) -> Result<(), MirrorError> {
+        let tree = self.repository.find_commit(id.oid()).and_then(|commit| commit.tree());
+        tree.map(drop).map_err(|e| self.damaged(&format!("commit {id}"), e))
+    }
+
+    fn point(&self, refname: &str, id: Oid) -> Result<(), MirrorError> {
+        if self.repository.refname_to_id(refname).is_ok_and(|old| old == id) {
+            return Ok(());
+        }
+        let written = self.repository.reference(refname, id, true, "skill-sync");
+        written.map(drop).map_err(|e| self.unwritten(refname, e))
+    }
+
+    pub(super) fn damaged(&self, object: &str, source: git2::Error) -> MirrorError {
+        MirrorError::Damaged { path: self.path.clone(), object: object.to_owned(), source }
+    }
+
+    fn unwritten(&self, what: &str, source: git2::Error) -> MirrorError {
+        MirrorError::Write { path: self.path.clone(), what: what.to_owned(), source }
+    }
+}
+
+/// Says what differs between two served sets, file by file.
+fn describe_change(update: &mut TreeUpdateBuilder, before: &Skills, after: &Skills) {
+    let unchanged = |id, skill: &Arc<SkillVersion>| before.get(id).is_some_and(|old| Arc::ptr_eq(old, skill));
+    let changed = || after.iter().filter(|(id, skill)| !unchanged(id, skill));
+    let mut kept = std::collections::BTreeSet::new();
+    for (path, file) in changed().flat_map(|(_, skill)| &skill.files) {
+        upsert(update, path.as_str(), *file);
+        kept.insert(path);
+    }
+    for (id, skill) in before {
+        if after.get(id).is_some_and(|new| Arc::ptr_eq(new, skill)) {
+            continue;
+        }
+        for path in skill.files.keys().filter(|path| !kept.contains(path)) {
+            update.remove(path.as_str());
+        }
+    }
+}
+
+fn upsert(update: &mut TreeUpdateBuilder, path: &str, file: FileVersion) {
+    let mode = match file.mode {
+        FileMode::Regular => GitMode::Blob,
+        FileMode::Executable => GitMode::BlobExecutable,
+    };
+    update.upsert(path, file.blob.oid(), mode);
+}
+
+/// Makes an empty mirror beside its place and renames it there: a crash in between leaves no half one.
+fn create(path: &Path) -> Result<(), MirrorError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let part = path.with_file_name(name);
+    match fs::remove_dir_all(&part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(MirrorError::io("remove", &part)(error));
+        }
+        _ => {}
+    }
+    let mut options = git2::RepositoryInitOptions::new();
+    // A template of the machine's could bring hooks and configuration.
+    options.bare(true).no_reinit(true).mkpath(true).external_template(false);
+    let made = Repository::init_opts(&part, &options);
+    made.map_err(|source| MirrorError::Unusable { path: part.clone(), source })?;
+    Durable::new(&part).sync()?;
+    fs::rename(&part, path).map_err(MirrorError::io("create", path))?;
+    let parent = path.parent().unwrap_or(Path::new("."));
+    fs::File::open(parent).and_then(|dir| dir.sync_all()).map_err(MirrorError::io("sync", parent))
+}
+
+#[cfg(test)]
+mod tests {
+    use git2::ObjectType;
+
+    use super::*;
+    use crate::ids::{Digest, SkillId};
+    use crate::path::TreePath;
+
+    fn mirror() -> (tempfile::TempDir, Mirror) {
+        let dir = tempfile::tempdir().unwrap();
+        let mirror = Mirror::open(&dir.path().join("repo.git")).unwrap();
+        (dir, mirror)
+    }
+
+    fn skill(mirror: &Mirror, files: &[(&str, &str)]) -> Arc<SkillVersion> {
+        let version = |bytes: &str| FileVersion {
+            blob: mirror.repository.blob(bytes.as_bytes()).unwrap().into(),
+            digest: Digest::of(bytes.as_bytes()),
+            size: u64::try_from(bytes.len()).unwrap(),
+            mode: if bytes.starts_with("#!") { FileMode::Executable } else { FileMode::Regular },
+        };
+        let files: std::collections::BTreeMap<TreePath, _> =
+            files.iter().map(|(path, bytes)| (path.parse().unwrap(), version(bytes))).collect();
+        let entry = files.keys().next().unwrap().clone();
+        Arc::new(SkillVersion { revision: Oid::ZERO_SHA1.into(), entry, name: None, files })
+    }
+
+    fn listing(mirror: &Mirror, tree: TreeId) -> Vec<String> {
+        let mut names = Vec::new();
+        let tree = mirror.git().find_tree(tree.oid()).unwrap();
+        tree.walk(git2::TreeWalkMode::PreOrder, |dir, entry| {
+            if entry.kind() == Some(ObjectType::Blob) {
+                names.push(format!("{:o} {dir}{}", entry.filemode(), entry.name().unwrap()));
+            }
+            git2::TreeWalkResult::Ok
+        })
+        .unwrap();
+        names
+    }
+
+    #[test]
+    fn a_missing_mirror_is_made_and_a_half_made_one_is_made_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state/repo.git");
+        fs::create_dir_all(dir.path().join("state/repo.git.new/objects")).unwrap();
+        assert!(!Mirror::open(&path).unwrap().has_history());
+        assert!(path.join("HEAD").exists() && !dir.path().join("state/repo.git.new").exists());
+        assert!(Mirror::open(&path).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_mirror_is_told_with_the_way_out_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("repo.git");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("HEAD"), "garbage").unwrap();
+        let error = Mirror::open(&path).err().unwrap();
+        let text = error.to_string();
+        assert!(text.contains("repo.git") && text.contains("skill-sync state rebuild"), "{text}");
+        assert_eq!(error.remedy(), Remedy::Person);
+        assert_eq!(fs::read(path.join("HEAD")).unwrap(), b"garbage");
+    }
+
+    #[test]
+    fn kept_bytes_come_back_until_their_reference_goes() {
+        let (_dir, mirror) = mirror();
+        let name = "refs/skill-sync/drift/7-a";
+        let id = mirror.keep_blob(name, b"edited by hand\n").unwrap();
+        assert_eq!(mirror.read_blob(id).unwrap(), b"edited by hand\n");
+        assert_eq!(mirror.blob_size(id).unwrap(), 15);
+        assert_eq!(mirror.git().refname_to_id(name).unwrap(), id.oid());
+        mirror.drop_ref(name).unwrap();
+        mirror.drop_ref(name).unwrap();
+        assert!(mirror.git().refname_to_id(name).is_err());
+    }
+
+    #[test]
+    fn a_lost_object_is_named() {
+        let (_dir, mirror) = mirror();
+        let id: BlobId = "12".repeat(20).parse().unwrap();
+        let error = mirror.read_blob(id).unwrap_err();
+        assert!(error.to_string().contains(&id.to_string()), "{error}");
+        assert_eq!(error.remedy(), Remedy::Person);
+        assert!(mirror.blob_size(id).is_err());
+        assert!(mirror.pin_commit("refs/skill-sync/x", "12".repeat(20).parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn the_served_tree_is_what_is_served_however_it_came_to_be() {
+        let (_dir, mirror) = mirror();
+        let flat = skill(&mirror, &[("flat.md", "one")]);
+        let folder = skill(&mirror, &[("pdf/SKILL.md", "two"), ("pdf/scripts/run.sh", "#!/bin/sh")]);
+        let id = |name: &str| SkillId::new(name);
+        let both = Skills::from([(id("flat"), flat.clone()), (id("pdf"), folder)]);
+        let first = mirror.pin_served(&both).unwrap();
+        assert_eq!(
+            listing(&mirror, first),
+            ["100644 flat.md", "100644 pdf/SKILL.md", "100755 pdf/scripts/run.sh"]
+        );
+
+        let smaller = skill(&mirror, &[("pdf/SKILL.md", "three")]);
+        let second =
+            mirror.pin_served(&Skills::from([(id("flat"), flat.clone()), (id("pdf"), smaller)])).unwrap();
+        assert_eq!(listing(&mirror, second), ["100644 flat.md", "100644 pdf/SKILL.md"]);
+
+        let third = mirror.pin_served(&Skills::from([(id("flat"), flat.clone())])).unwrap();
+        assert_eq!(listing(&mirror, third), ["100644 flat.md"]);
+        assert_eq!(mirror.git().refname_to_id(SERVED).unwrap(), third.oid());
+        mirror.pin_served(&Skills::new()).unwrap();
+        assert_eq!(mirror.pin_served(&both).unwrap(), first);
+        assert_eq!(Mirror::open(&mirror.path).unwrap().pin_served(&both).unwrap(), first);
+    }
+}

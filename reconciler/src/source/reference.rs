@@ -1,0 +1,217 @@
+//! What is followed: a branch, a tag, a full reference, one commit, or the remote's own choice.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::error::FetchError;
+use crate::ids::CommitId;
+
+/// The longest list of names in an error.
+const NEAR: usize = 5;
+
+/// What is followed in a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Reference {
+    /// The branch that the remote's HEAD names.
+    #[default]
+    Head,
+    /// A branch, else a tag, by its short name.
+    Name(String),
+    /// A reference by its full name: `refs/…`.
+    Full(String),
+    /// One commit.
+    Commit(CommitId),
+}
+
+/// Says why a text names nothing that can be followed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReferenceError {
+    /// No name that git takes.
+    #[error("`{0}` is no name of a branch, a tag or a reference, and no commit id of 40 hexadecimal digits")]
+    Name(String),
+    /// A range over tags.
+    #[error("`{0}`: following a range of versions is not supported yet; name a branch, a tag or a commit")]
+    Semver(String),
+}
+
+impl FromStr for Reference {
+    type Err = ReferenceError;
+
+    /// Takes `HEAD`, a short name, `refs/…` or 40 hexadecimal digits.
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        let text = text.trim();
+        if text == "HEAD" {
+            return Ok(Self::Head);
+        }
+        if text.starts_with("semver:") {
+            return Err(ReferenceError::Semver(text.to_owned()));
+        }
+        if let Ok(commit) = text.parse() {
+            return Ok(Self::Commit(commit));
+        }
+        let (full, reference) = if text.starts_with("refs/") {
+            (text.to_owned(), Self::Full(text.to_owned()))
+        } else {
+            (format!("refs/heads/{text}"), Self::Name(text.to_owned()))
+        };
+        if git2::Reference::is_valid_name(&full) {
+            Ok(reference)
+        } else {
+            Err(ReferenceError::Name(text.to_owned()))
+        }
+    }
+}
+
+impl Reference {
+    /// Takes what [`FromStr`] takes.
+    ///
+    /// # Errors
+    /// What git takes for no name.
+    pub fn parse(text: &str) -> Result<Self, ReferenceError> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head => f.write_str("HEAD"),
+            Self::Name(name) | Self::Full(name) => f.write_str(name),
+            Self::Commit(id) => id.fmt(f),
+        }
+    }
+}
+
+/// A reference as the remote lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Advertised {
+    pub(super) name: String,
+    pub(super) id: git2::Oid,
+    /// What it stands for, where it is symbolic.
+    pub(super) symref: Option<String>,
+}
+
+/// What is to be fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// A listed reference.
+    Listed { name: String, id: git2::Oid },
+    /// A commit that none of the listed references points at.
+    Unlisted(CommitId),
+}
+
+impl Reference {
+    /// Finds it in what the remote lists.
+    pub(super) fn choose(&self, url: &str, listed: &[Advertised]) -> Result<Wanted, FetchError> {
+        if listed.is_empty() {
+            return Err(FetchError::Empty { url: url.to_owned() });
+        }
+        let find = |name: &str| listed.iter().find(|r| r.name == name).map(wanted);
+        let missing = || self.missing(url, listed);
+        match self {
+            Self::Head => head(listed).ok_or_else(|| FetchError::UnbornHead { url: url.to_owned() }),
+            Self::Full(name) => find(name).ok_or_else(missing),
+            Self::Name(name) => {
+                let branch = find(&format!("refs/heads/{name}"));
+                let tag = find(&format!("refs/tags/{name}"));
+                if branch.is_some() && tag.is_some() {
+                    return Err(FetchError::Ambiguous { url: url.to_owned(), name: name.clone() });
+                }
+                branch.or(tag).ok_or_else(missing)
+            }
+            Self::Commit(id) => {
+                let at_it = listed.iter().find(|r| r.id == id.oid() && !r.name.ends_with("^{}"));
+                Ok(at_it.map_or(Wanted::Unlisted(*id), wanted))
+            }
+        }
+    }
+
+    fn missing(&self, url: &str, listed: &[Advertised]) -> FetchError {
+        let branches: Vec<_> = listed.iter().filter_map(|r| r.name.strip_prefix("refs/heads/")).collect();
+        let mut near: Vec<_> = branches.iter().take(NEAR).map(|name| (*name).to_owned()).collect();
+        if branches.len() > NEAR {
+            near.push("…".to_owned());
+        }
+        FetchError::NoSuchRef { url: url.to_owned(), reference: self.to_string(), branches: near.join(", ") }
+    }
+}
+
+fn wanted(listed: &Advertised) -> Wanted {
+    Wanted::Listed { name: listed.name.clone(), id: listed.id }
+}
+
+/// The branch that HEAD stands for where the remote says so, else HEAD itself (it is detached).
+fn head(listed: &[Advertised]) -> Option<Wanted> {
+    let head = listed.iter().find(|r| r.name == "HEAD")?;
+    let branch = head.symref.as_ref().and_then(|name| listed.iter().find(|r| &r.name == name));
+    Some(wanted(branch.unwrap_or(head)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(refs: &[(&str, char)]) -> Vec<Advertised> {
+        let one = |(name, digit): &(&str, char)| Advertised {
+            name: (*name).to_owned(),
+            id: git2::Oid::from_str(&digit.to_string().repeat(40)).unwrap(),
+            symref: (*name == "HEAD").then(|| "refs/heads/main".to_owned()),
+        };
+        refs.iter().map(one).collect()
+    }
+
+    fn chosen(text: &str, refs: &[(&str, char)]) -> String {
+        match Reference::parse(text).unwrap().choose("url", &listed(refs)) {
+            Ok(Wanted::Listed { name, .. }) => name,
+            Ok(Wanted::Unlisted(id)) => format!("unlisted {}", id.short()),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_reference_reads_back_what_it_prints() {
+        for text in ["HEAD", "main", "feature/x", "v1.0", "refs/heads/main", &"ab".repeat(20)] {
+            assert_eq!(Reference::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_git_takes_for_no_name_is_refused() {
+        for text in ["", "a b", "a..b", "refs/heads/*", "-\u{7}", "main:other"] {
+            assert!(matches!(Reference::parse(text), Err(ReferenceError::Name(_))), "{text:?}");
+        }
+        let error = Reference::parse("semver:^1").unwrap_err().to_string();
+        assert!(error.contains("not supported yet"), "{error}");
+    }
+
+    #[test]
+    fn a_short_name_is_a_branch_else_a_tag_and_never_both() {
+        let refs = [("HEAD", '1'), ("refs/heads/main", '1'), ("refs/tags/v1", '2')];
+        assert_eq!(chosen("main", &refs), "refs/heads/main");
+        assert_eq!(chosen("v1", &refs), "refs/tags/v1");
+        let both = [("refs/heads/v1", '1'), ("refs/tags/v1", '2')];
+        let error = chosen("v1", &both);
+        assert!(error.contains("refs/heads/v1") && error.contains("refs/tags/v1"), "{error}");
+    }
+
+    #[test]
+    fn head_is_the_branch_that_it_stands_for() {
+        assert_eq!(chosen("HEAD", &[("HEAD", '1'), ("refs/heads/main", '1')]), "refs/heads/main");
+        assert_eq!(chosen("HEAD", &[("HEAD", '1'), ("refs/heads/other", '2')]), "HEAD");
+        assert!(chosen("HEAD", &[("refs/heads/other", '2')]).contains("SKILLS_REF"));
+        assert!(chosen("HEAD", &[]).contains("no commit"));
+    }
+
+    #[test]
+    fn a_commit_is_taken_where_a_reference_points_at_it() {
+        let refs = [("refs/heads/main", '1'), ("refs/tags/v1^{}", '2')];
+        assert_eq!(chosen(&"1".repeat(40), &refs), "refs/heads/main");
+        assert_eq!(chosen(&"2".repeat(40), &refs), "unlisted 222222222222");
+    }
+
+    #[test]
+    fn a_missing_name_is_told_with_some_that_exist() {
+        let error = chosen("mian", &[("refs/heads/main", '1'), ("refs/heads/dev", '1')]);
+        assert!(error.contains("`mian`") && error.contains("main, dev"), "{error}");
+    }
+}

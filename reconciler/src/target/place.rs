@@ -1,0 +1,147 @@
+//! Where the target and the state directory are: found, checked and made.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, StatxAttributes, StatxFlags};
+use rustix::io::Errno;
+
+use super::TargetError;
+use crate::path::RESERVED_PREFIX;
+use crate::volume::{Directory, is_same, kind, permissions};
+
+/// The mode of the target, and of what is made above it.
+const PUBLIC: u32 = 0o755;
+
+/// The mode of the state directory.
+const PRIVATE: u32 = 0o700;
+
+/// The state directory where none is set: `.skill-sync` beside the target, which is on the same file
+/// system; `.skill-sync~` in the target where that is a mount point, a name that watchers of the
+/// chokidar family skip.
+///
+/// # Errors
+/// Where the target cannot be looked at.
+pub fn default_state_dir(target: &Path) -> io::Result<PathBuf> {
+    let target = plain(target);
+    match target.parent() {
+        Some(parent) if !is_mount_point(&target, parent)? => Ok(parent.join(RESERVED_PREFIX)),
+        _ => Ok(target.join(format!("{RESERVED_PREFIX}~"))),
+    }
+}
+
+fn is_mount_point(target: &Path, parent: &Path) -> io::Result<bool> {
+    match rustix::fs::statx(CWD, target, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BASIC_STATS) {
+        Err(Errno::NOENT) => return Ok(false),
+        Ok(seen) if seen.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT) => {
+            return Ok(seen.stx_attributes.contains(StatxAttributes::MOUNT_ROOT));
+        }
+        _ => {}
+    }
+    // Kernels before 5.8 do not say it; a bind mount of the same file system is not seen there.
+    let (target, parent) = (rustix::fs::lstat(target)?, rustix::fs::stat(parent)?);
+    Ok(target.st_dev != parent.st_dev || is_same(&target, &parent))
+}
+
+/// The path without a slash at its end, which would follow a link.
+pub(super) fn plain(path: &Path) -> PathBuf {
+    path.components().collect()
+}
+
+/// The state directory must not hold the target (it becomes 0700), and in the target it must have a
+/// name that is ours.
+pub(super) fn check_overlap(target: &Path, state: &Path) -> Result<(), TargetError> {
+    let inside = state.strip_prefix(target).ok().map(|below| below.to_string_lossy().into_owned());
+    let is_ours = inside.is_none_or(|below| below.starts_with(RESERVED_PREFIX));
+    if is_ours && !target.starts_with(state) {
+        return Ok(());
+    }
+    Err(TargetError::Overlap { target: target.to_owned(), state: state.to_owned() })
+}
+
+/// The volume must be mounted: the target, or what exists above it, is not on the root's device.
+pub(super) fn check_mounted(target: &Path) -> Result<(), TargetError> {
+    let look = |path: &Path| rustix::fs::stat(path).map_err(TargetError::io("look at", path));
+    let root = look(Path::new("/"))?;
+    if look(existing(target))?.st_dev == root.st_dev {
+        return Err(TargetError::NotMounted { target: target.to_owned() });
+    }
+    Ok(())
+}
+
+/// The path itself, or the nearest above it that exists.
+fn existing(path: &Path) -> &Path {
+    let exists = |path: &&Path| !matches!(rustix::fs::stat(*path), Err(Errno::NOENT | Errno::NOTDIR));
+    path.ancestors().find(exists).unwrap_or(path)
+}
+
+/// Opens the target, made with what is missing above it.
+pub(super) fn open_target(target: &Path) -> Result<Directory, TargetError> {
+    make(target, PUBLIC)?;
+    open(target, "SKILLS_DIR")
+}
+
+/// Opens the state directory, made where it is missing, on the target's file system and closed to
+/// everyone else.
+pub(super) fn open_state(state: &Path, target: &Path, opened: &Directory) -> Result<Directory, TargetError> {
+    let other = || TargetError::OtherFileSystem { target: target.to_owned(), state: state.to_owned() };
+    let failed = |path: &Path| TargetError::io("look at", path);
+    let device = opened.stat().map_err(failed(target))?.st_dev;
+    let above = existing(state);
+    if rustix::fs::stat(above).map_err(failed(above))?.st_dev != device {
+        return Err(other());
+    }
+    make(state, PRIVATE)?;
+    let directory = open(state, "STATE_DIR")?;
+    let stat = directory.stat().map_err(failed(state))?;
+    if stat.st_dev != device || mount(&directory) != mount(opened) {
+        return Err(other());
+    }
+    if permissions(&stat) != PRIVATE {
+        let private = Mode::from_raw_mode(PRIVATE);
+        rustix::fs::fchmod(directory.descriptor(), private)
+            .map_err(TargetError::io("make private the state directory", state))?;
+    }
+    Ok(directory)
+}
+
+/// The mount that a directory is reached by: two mounts of one file system take no rename between
+/// them. None where the kernel (before 5.8) does not say.
+fn mount(directory: &Directory) -> Option<u64> {
+    let seen = rustix::fs::statx(directory.descriptor(), "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID).ok()?;
+    (seen.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(seen.stx_mnt_id)
+}
+
+fn open(path: &Path, setting: &'static str) -> Result<Directory, TargetError> {
+    Directory::open(path).map_err(|errno| match rustix::fs::lstat(path).map(|stat| kind(&stat)) {
+        Ok(FileType::Directory) | Err(_) => TargetError::io("open", path)(errno),
+        Ok(other) => TargetError::NotADirectory { path: path.to_owned(), found: name(other), setting },
+    })
+}
+
+/// What something is, in words.
+fn name(kind: FileType) -> &'static str {
+    match kind {
+        FileType::Symlink => "a symbolic link",
+        FileType::RegularFile => "a file",
+        _ => "a special file",
+    }
+}
+
+/// Makes a directory of that mode where nothing is, and public ones above it, each entry durable.
+fn make(path: &Path, mode: u32) -> Result<(), TargetError> {
+    if !matches!(rustix::fs::lstat(path), Err(Errno::NOENT)) {
+        return Ok(());
+    }
+    let Some(parent) = path.parent() else { return Ok(()) };
+    make(parent, PUBLIC)?;
+    let failed = || TargetError::io("make", path);
+    match rustix::fs::mkdir(path, Mode::from_raw_mode(mode)) {
+        Err(Errno::EXIST) => return Ok(()),
+        made => made.map_err(failed())?,
+    }
+    let made = Directory::open(path).map_err(failed())?;
+    rustix::fs::fchmod(made.descriptor(), Mode::from_raw_mode(mode)).map_err(failed())?;
+    let above = rustix::fs::open(parent, rustix::fs::OFlags::CLOEXEC, Mode::empty()).map_err(failed())?;
+    rustix::fs::fsync(above).map_err(failed())
+}

@@ -1,0 +1,3 @@
+//! The verdict: what may enter.
+
+pub mod cache;

@@ -1,0 +1,155 @@
+//! The verbs: what each does with settings and engine, and the boundary where errors are shown.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::{IsTerminal as _, stderr, stdin, stdout};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use reconciler::record::{Record, RecordError};
+use reconciler::source::child;
+use reconciler::target::default_state_dir;
+use serde::Serialize;
+
+use crate::cli::{self, Cli, Command, Format};
+use crate::config::{self, Ambient, Demand, Problem, Settings, Warning};
+use crate::render::error::{Report, WrongSettings};
+use crate::render::escape::terminal;
+use crate::render::{self, Style, Text};
+use crate::telemetry;
+
+mod audit;
+mod history;
+mod status;
+
+/// The exit code of wrong usage and wrong settings, and of `diff`, `validate` and `audit verify`
+/// that could not tell.
+const USAGE: u8 = 2;
+
+/// What a verb works with.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// The settings.
+    pub settings: Settings,
+    /// How stdout is written.
+    pub style: Style,
+}
+
+impl Context {
+    /// The state directory: the one that is set, else the one beside the target.
+    pub(crate) fn state(&self) -> Result<PathBuf, Failure> {
+        let target = &self.settings.target;
+        match &self.settings.state {
+            Some(state) => Ok(state.clone()),
+            None => Ok(default_state_dir(target)
+                .with_context(|| format!("cannot look at the target directory `{}`", target.display()))?),
+        }
+    }
+
+    /// The record, for reading: beside a running service or without one.
+    fn record(&self) -> Result<Record, Failure> {
+        Record::open_read_only(&self.state()?.join("state.db")).map_err(Failure::record)
+    }
+
+    /// Prints a result in the form that was asked for.
+    fn print<T: Serialize + ?Sized>(&self, format: Format, value: &T) -> Result<(), Failure>
+    where
+        for<'a> Text<'a, T>: Display,
+    {
+        let printed = match format {
+            Format::Text => render::print(Text(value, self.style)),
+            Format::Json => render::print_json(value),
+        };
+        Ok(printed.context("cannot write to stdout")?)
+    }
+}
+
+/// Why a verb could not do what it was asked for, and what it exits with.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    error: anyhow::Error,
+    help: Option<String>,
+}
+
+impl Failure {
+    /// A failure that exits with `code`.
+    fn new(code: u8, error: impl Into<anyhow::Error>) -> Self {
+        Self { code, error: error.into(), help: None }
+    }
+
+    /// A record that does not answer: the exit code says who must act.
+    fn record(error: RecordError) -> Self {
+        Self::new(error.remedy().outcome().exit_code(), error)
+    }
+
+    /// The same with another exit code.
+    fn code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    /// What is not said otherwise may succeed later.
+    fn from(error: E) -> Self {
+        Self::new(1, error)
+    }
+}
+
+/// What a verb came to.
+pub(crate) type Done = Result<ExitCode, Failure>;
+
+/// Runs the command line to its exit code.
+pub(crate) fn run(argv: Vec<OsString>, ambient: &Ambient) -> ExitCode {
+    let style = Style::of(stderr().is_terminal(), &ambient.variables);
+    let (cli, unknown) = match cli::parse(argv) {
+        Ok(parsed) => parsed,
+        Err(error) => return render::usage(&error),
+    };
+    if matches!(cli.command, Command::FetchChild) {
+        return child::serve(stdin(), stdout());
+    }
+    match start(cli, unknown, ambient, style) {
+        Ok(code) => code,
+        Err(failure) => {
+            let Failure { code, error, help } = failure;
+            render::print_error(Report { error: &error, help: help.as_deref(), style });
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn start(cli: Cli, unknown: Vec<Problem>, ambient: &Ambient, style: Style) -> Done {
+    let demand = demand(&cli.command);
+    let (settings, warnings) = match config::load(ambient, &cli.settings, demand, unknown) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            render::print_error(WrongSettings { problems: &problems, style });
+            return Ok(ExitCode::from(USAGE));
+        }
+    };
+    telemetry::start(&settings.log, style);
+    warnings.iter().for_each(warn);
+    let context = Context { settings, style: Style::of(stdout().is_terminal(), &ambient.variables) };
+    dispatch(cli.command, &context)
+}
+
+fn warn(warning: &Warning) {
+    tracing::warn!("{}", terminal(&warning.to_string()));
+}
+
+/// What the verb needs of the settings.
+fn demand(command: &Command) -> Demand {
+    let repository = matches!(command, Command::Run | Command::Once(_) | Command::Diff(_));
+    Demand { repository, command: false }
+}
+
+fn dispatch(command: Command, context: &Context) -> Done {
+    match command {
+        Command::Status(output) => status::run(context, output),
+        Command::History(history) => history::run(context, &history),
+        Command::Audit(audit) => audit::run(context, &audit),
+        _ => Err(Failure::new(USAGE, anyhow::anyhow!("this verb is not in this build"))),
+    }
+}
