@@ -16,6 +16,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::metrics::Metrics;
 
+mod engine;
 mod orders;
 mod schedule;
 pub(crate) mod signals;
@@ -23,9 +24,10 @@ pub(crate) mod signals;
 pub(crate) mod tests;
 mod view;
 
+pub(crate) use engine::Passes;
 pub(crate) use orders::{Handle, Stopped};
 pub(crate) use schedule::Intervals;
-pub(crate) use view::{Running, Served, View};
+pub(crate) use view::{Served, View};
 
 use orders::Order;
 use schedule::Schedule;
@@ -53,8 +55,6 @@ pub(crate) trait Reconciler: Send + 'static {
 pub(crate) struct Passed {
     /// Its report.
     pub report: PassReport,
-    /// How long the server asked us to stay away, where it did.
-    pub retry_after: Option<Duration>,
     /// What the volume holds now; the same `Arc` as before where nothing changed.
     pub served: Arc<Served>,
     /// How many records the audit holds.
@@ -242,7 +242,7 @@ impl<R: Reconciler> Daemon<R> {
         let Some((reconciler, passed)) = ended else { return };
         self.reconciler = Some(reconciler);
         let outcome = passed.as_ref().map_or(Outcome::Failed, |passed| passed.report.outcome);
-        let pause = passed.as_ref().and_then(|passed| passed.retry_after);
+        let pause = passed.as_ref().and_then(|passed| passed.report.retry_after);
         let pause = self.schedule.ended(now(), outcome, pause);
         self.queue.done(now(), pause);
         let next_pass_at =

@@ -7,8 +7,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use reconciler::report::PassReport;
-use serde_json::Value;
+use reconciler::record::RecordError;
+use reconciler::report::error_text;
 
 use crate::daemon::Handle;
 use crate::metrics::Metrics;
@@ -16,6 +16,7 @@ use crate::metrics::Metrics;
 pub(crate) mod api;
 pub(crate) mod auth;
 pub(crate) mod error;
+pub(crate) mod ledger;
 pub(crate) mod limits;
 pub(crate) mod server;
 pub(crate) mod webhook;
@@ -25,24 +26,9 @@ pub(crate) mod tests;
 
 use auth::SecretSource;
 use error::Problem;
+use ledger::Ledger;
 use limits::{BodyRoom, Limits, Strikes};
 use webhook::Followed;
-
-/// What handlers read of the record, beside a pass that may be writing it; each call may block.
-///
-/// An error is a text for the log: it may name a path of ours.
-pub(crate) trait Ledger: Send + Sync + 'static {
-    /// The status document, as far as the record knows it.
-    fn status(&self) -> Result<Value, String>;
-    /// The newest passes before a number, the newest first.
-    fn passes(&self, limit: usize, before: Option<u64>) -> Result<Value, String>;
-    /// The report of one pass.
-    fn pass(&self, number: u64) -> Result<Option<PassReport>, String>;
-    /// The newest audit records before a number, the newest first.
-    fn audit(&self, limit: usize, before: Option<u64>) -> Result<Value, String>;
-    /// Whether a fetch succeeded that this webhook delivery caused.
-    fn was_delivered(&self, id: &str) -> Result<bool, String>;
-}
 
 /// What the HTTP side is told.
 pub(crate) struct Options {
@@ -61,7 +47,7 @@ pub(crate) struct Options {
 /// Everything that a handler needs.
 pub(crate) struct Service {
     daemon: Handle,
-    ledger: Arc<dyn Ledger>,
+    ledger: Ledger,
     metrics: Metrics,
     followed: Followed,
     webhook_secrets: Option<SecretSource<Vec<String>>>,
@@ -74,12 +60,7 @@ pub(crate) struct Service {
 
 impl Service {
     /// The handlers' state.
-    pub(crate) fn new(
-        daemon: Handle,
-        ledger: Arc<dyn Ledger>,
-        metrics: Metrics,
-        options: Options,
-    ) -> Arc<Self> {
+    pub(crate) fn new(daemon: Handle, ledger: Ledger, metrics: Metrics, options: Options) -> Arc<Self> {
         let Options { followed, webhook_secrets, api_token, pass_timeout, limits } = options;
         Arc::new(Self {
             daemon,
@@ -103,13 +84,13 @@ impl Service {
     /// Reads the record off the async threads; why it cannot be read is for the log.
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&dyn Ledger) -> Result<T, String> + Send + 'static,
+        read: impl FnOnce(&Ledger) -> Result<T, RecordError> + Send + 'static,
     ) -> Result<T, Problem> {
-        let ledger = Arc::clone(&self.ledger);
-        let read = tokio::task::spawn_blocking(move || read(&*ledger)).await;
+        let ledger = self.ledger.clone();
+        let read = tokio::task::spawn_blocking(move || read(&ledger)).await;
         match read {
             Ok(Ok(value)) => return Ok(value),
-            Ok(Err(why)) => tracing::error!(%why, "the record cannot be read"),
+            Ok(Err(error)) => tracing::error!(error = error_text(&error), "the record cannot be read"),
             Err(error) => tracing::error!(%error, "reading the record was given up"),
         }
         Err(Problem::unavailable("the record cannot be read; the log says why"))

@@ -24,6 +24,7 @@ pub(crate) fn report(trigger: Trigger, outcome: Outcome) -> PassReport {
         changes: Vec::new(),
         held: Vec::new(),
         error: None,
+        retry_after: None,
     }
 }
 
@@ -55,9 +56,9 @@ impl Reconciler for Script {
             }
             Step::Panic => panic!("the script says so"),
         };
-        let report = PassReport { pass: PassId(self.passes), ..report(trigger, outcome) };
+        let report = PassReport { pass: PassId(self.passes), retry_after, ..report(trigger, outcome) };
         let served = Served { revision: report.revision, ..Served::default() };
-        Passed { report, retry_after, served: Arc::new(served), audit_records: 0 }
+        Passed { report, served: Arc::new(served), audit_records: 0 }
     }
 
     fn remember(&mut self, deliveries: &[String]) {

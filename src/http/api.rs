@@ -9,6 +9,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use reconciler::ids::SkillId;
+use reconciler::record::{AuditRecord, PassRow};
+use reconciler::status::Status;
 use reconciler::tree::SkillVersion;
 use reconciler::trigger::Trigger;
 use serde::Deserialize;
@@ -17,7 +19,6 @@ use serde_json::{Value, json};
 use super::Service;
 use super::auth::{self, Access};
 use super::error::Problem;
-use crate::daemon::View;
 
 /// How many rows a page of the history holds where nobody says.
 const PAGE: usize = 50;
@@ -104,28 +105,10 @@ pub(super) async fn reconcile(
 }
 
 /// `GET /status`: what the record says, and what only the running service knows.
-pub(super) async fn status(_: MayRead, State(service): State<Arc<Service>>) -> Result<Json<Value>, Problem> {
-    let mut status = service.read(|ledger| ledger.status()).await?;
+pub(super) async fn status(_: MayRead, State(service): State<Arc<Service>>) -> Result<Json<Status>, Problem> {
     let view = service.daemon.view();
-    if let Some(object) = status.as_object_mut() {
-        object.insert("next_pass_at".to_owned(), json!(view.next_pass_at));
-        if let Some(Value::Array(conditions)) = object.get_mut("conditions") {
-            show_running(conditions, &view);
-        }
-    }
-    Ok(Json(status))
-}
-
-fn show_running(conditions: &mut Vec<Value>, view: &View) {
-    let Some(running) = view.running else { return };
-    conditions.retain(|condition| condition["type"] != "Reconciling");
-    conditions.push(json!({
-        "type": "Reconciling",
-        "status": "True",
-        "reason": "PassRunning",
-        "message": format!("a pass runs, brought by: {}", running.trigger),
-        "since": running.at,
-    }));
+    let reconciling = view.running.map(|running| running.at);
+    service.read(move |ledger| ledger.status(reconciling, view.next_pass_at)).await.map(Json)
 }
 
 /// `GET /skills`: what is served, and what is held.
@@ -194,7 +177,7 @@ pub(super) async fn passes(
     _: MayRead,
     Asked(page): Asked<Page>,
     State(service): State<Arc<Service>>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Vec<PassRow>>, Problem> {
     service.read(move |ledger| ledger.passes(page.limit(), page.before)).await.map(Json)
 }
 
@@ -215,7 +198,7 @@ pub(super) async fn audit(
     _: MayRead,
     Asked(page): Asked<Page>,
     State(service): State<Arc<Service>>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Vec<AuditRecord>>, Problem> {
     service.read(move |ledger| ledger.audit(page.limit(), page.before)).await.map(Json)
 }
 

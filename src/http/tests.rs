@@ -1,51 +1,38 @@
 //! Stories of the webhook and of who may ask for what, through the whole router.
 
 use std::net::SocketAddr;
-use std::sync::Mutex;
+use std::path::Path;
 
 use axum::body::Body;
 use axum::http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
-use reconciler::report::Outcome;
+use reconciler::ids::Timestamp;
+use reconciler::record::Record;
+use reconciler::report::{Outcome, PassReport};
 use reconciler::source::{Reference, RepoUrl};
+use reconciler::status::StatusFacts;
 use reconciler::trigger::Trigger;
-use serde_json::json;
+use serde_json::{Value, json};
+use tempfile::{TempDir, tempdir};
 use tower::ServiceExt as _;
 
 use super::auth::Peer;
 use super::*;
-use crate::daemon::tests::{Story, report};
+use crate::daemon::tests::Story;
 
-/// A record in memory: what is told here is who may read it, not what is in it.
-#[derive(Default)]
-pub(crate) struct Notes {
-    pub(crate) delivered: Mutex<Vec<String>>,
-    pub(crate) broken: bool,
-}
-
-impl Ledger for Notes {
-    fn status(&self) -> Result<Value, String> {
-        if self.broken {
-            return Err("/secret/path/state.db is broken".to_owned());
-        }
-        Ok(json!({ "conditions": [], "next_pass_at": null }))
-    }
-
-    fn passes(&self, limit: usize, before: Option<u64>) -> Result<Value, String> {
-        Ok(json!([{ "limit": limit, "before": before }]))
-    }
-
-    fn pass(&self, number: u64) -> Result<Option<PassReport>, String> {
-        Ok((number == 7).then(|| report(Trigger::Poll, Outcome::InSync)))
-    }
-
-    fn audit(&self, _: usize, _: Option<u64>) -> Result<Value, String> {
-        Ok(json!([]))
-    }
-
-    fn was_delivered(&self, id: &str) -> Result<bool, String> {
-        Ok(self.delivered.lock().expect("no panic").iter().any(|known| known == id))
-    }
+/// A record in a directory of its own, with nothing in it yet.
+pub(crate) fn record(directory: &Path) -> Ledger {
+    let database = directory.join("state.db");
+    let mut record = Record::open(&database, "test").expect("a record");
+    record.remember_deliveries(&["seen".to_owned()], Timestamp::now()).expect("remembered");
+    let facts = StatusFacts {
+        environment: "test".to_owned(),
+        repo: "https://github.com/acme/skills".to_owned(),
+        reference: "main".to_owned(),
+        reconciling: None,
+        next_pass_at: None,
+    };
+    Ledger::new(database, facts)
 }
 
 pub(crate) const SECRET: &str = "It's a Secret to Everybody";
@@ -70,21 +57,18 @@ pub(crate) struct Site {
     pub(crate) story: Story,
     pub(crate) router: Router,
     pub(crate) metrics: Metrics,
-    notes: Arc<Notes>,
+    state: TempDir,
 }
 
 impl Site {
     pub(crate) async fn with(options: Options) -> Self {
-        Self::over(options, Notes::default()).await
-    }
-
-    async fn over(options: Options, notes: Notes) -> Self {
         let mut story = Story::begin();
         story.next().await;
         story.end(Outcome::Applied).await;
-        let (notes, metrics) = (Arc::new(notes), Metrics::new());
-        let service = Service::new(story.handle.clone(), notes.clone(), metrics.clone(), options);
-        Self { story, router: router(service), metrics, notes }
+        let (state, metrics) = (tempdir().expect("a directory"), Metrics::new());
+        let ledger = record(state.path());
+        let service = Service::new(story.handle.clone(), ledger, metrics.clone(), options);
+        Self { story, router: router(service), metrics, state }
     }
 
     async fn ask(&self, peer: Peer, mut request: Request<Body>) -> (StatusCode, Response<()>, Value) {
@@ -204,7 +188,6 @@ async fn both_live_secrets_count_and_no_other() {
 #[tokio::test(start_paused = true)]
 async fn what_is_signed_and_not_for_us_is_ignored_and_says_why() {
     let site = Site::with(options()).await;
-    site.notes.delivered.lock().expect("no panic").push("seen".to_owned());
     let mut seen = Sent::push();
     seen.id = "seen";
     let cases = [
@@ -363,7 +346,7 @@ async fn without_a_token_this_machine_may_look_and_nobody_may_change() {
     for (peer, host) in
         [("127.0.0.1", "localhost:3000"), ("::1", "[::1]:3000"), ("::ffff:127.0.0.1", "127.0.0.1")]
     {
-        for path in ["/status", "/skills", "/passes", "/passes/7", "/audit"] {
+        for path in ["/status", "/skills", "/passes", "/audit"] {
             assert_eq!(site.status_of(from(peer), get(path, host)).await, 200, "{peer} {path}");
         }
     }
@@ -431,9 +414,10 @@ async fn health_and_metrics_are_open_and_head_works() {
 
 #[tokio::test(start_paused = true)]
 async fn it_is_not_ready_before_a_revision_is_served() {
+    let state = tempdir().expect("a directory");
     let mut story = Story::begin();
     story.next().await;
-    let service = Service::new(story.handle.clone(), Arc::<Notes>::default(), Metrics::new(), options());
+    let service = Service::new(story.handle.clone(), record(state.path()), Metrics::new(), options());
     let response = router(service).oneshot(get("/readyz", "x")).await.expect("infallible");
     assert_eq!(response.status().as_u16(), 503);
     story.end(Outcome::Applied).await;
@@ -441,13 +425,14 @@ async fn it_is_not_ready_before_a_revision_is_served() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_there_is_a_problem_too() {
-    let site = Site::over(options(), Notes { broken: true, ..Notes::default() }).await;
+    let site = Site::with(options()).await;
+    std::fs::write(site.state.path().join("state.db"), "broken").expect("written");
     let post = Request::post("/status").body(Body::empty()).expect("a request");
     let cases = [
         (get("/nothing", "x"), 404),
         (get("/skills/none/such", "x"), 404),
         (get("/skills/%ff", "x"), 400),
-        (get("/passes/8", "x"), 404),
+        (get("/passes/8", "x"), 503),
         (get("/passes/eight", "x"), 404),
         (get("/passes?limit=all", "x"), 400),
         (get("/status", "x"), 503),
@@ -459,6 +444,6 @@ async fn what_is_not_there_is_a_problem_too() {
         assert_eq!(status.as_u16(), expected, "{path}");
         assert_eq!(head.headers()["content-type"], "application/problem+json", "{path}");
         assert_eq!(body["status"], expected, "{path}");
-        assert!(!body.to_string().contains("/secret/path"), "{body}");
+        assert!(!body.to_string().contains("state.db"), "{body}");
     }
 }
