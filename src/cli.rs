@@ -34,6 +34,9 @@ pub(crate) struct Cli {
     pub command: Command,
 }
 
+/// The hidden verb that fetches.
+pub(crate) const FETCH_CHILD: &str = "fetch-child";
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -71,7 +74,7 @@ pub(crate) enum Command {
     #[command(after_help = examples::HEALTHCHECK)]
     Healthcheck,
     /// Fetches in a process of its own; started by the other verbs.
-    #[command(hide = true)]
+    #[command(name = FETCH_CHILD, hide = true)]
     FetchChild,
 }
 

@@ -5,27 +5,38 @@ use std::fmt::Display;
 use std::io::{IsTerminal as _, stderr, stdin, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use reconciler::cancel::Cancel;
+use reconciler::options::Options;
+use reconciler::reconcile::{DATABASE, Engine};
 use reconciler::record::{Record, RecordError};
 use reconciler::source::child;
 use reconciler::target::default_state_dir;
 use serde::Serialize;
 
-use crate::cli::{self, Cli, Command, Format};
+use crate::cli::{self, Cli, Command, FETCH_CHILD, Format};
 use crate::config::{self, Ambient, Demand, Problem, Settings, Warning};
 use crate::render::error::{Report, WrongSettings};
 use crate::render::escape::terminal;
+use crate::render::progress::Progress;
 use crate::render::{self, Style, Text};
 use crate::telemetry;
 
 mod audit;
+mod diff;
 mod history;
+mod once;
 mod status;
+mod validate;
 
 /// The exit code of wrong usage and wrong settings, and of `diff`, `validate` and `audit verify`
 /// that could not tell.
 const USAGE: u8 = 2;
+
+/// This program, as Linux runs it, also after its file was replaced by a newer one.
+const OUR_PROGRAM: &str = "/proc/self/exe";
 
 /// What a verb works with.
 #[derive(Debug)]
@@ -47,9 +58,28 @@ impl Context {
         }
     }
 
+    /// The engine, with the locks of its target: whoever holds them already is not waited for.
+    pub(crate) fn engine(&self) -> Result<Engine, Failure> {
+        let options = self.options()?;
+        Engine::open(options, Duration::ZERO, &Cancel::new())
+            .map_err(|error| Failure::new(error.remedy().outcome().exit_code(), error))
+    }
+
+    /// What the engine is told.
+    pub(crate) fn options(&self) -> Result<Options, Failure> {
+        let url = self.settings.repository.clone().context("SKILLS_REPO is not set")?;
+        let child = [OUR_PROGRAM, FETCH_CHILD].map(OsString::from).to_vec();
+        Ok(self.settings.options(url, self.state()?, child))
+    }
+
+    /// The progress of a fetch, where somebody looks.
+    fn progress(&self) -> Progress {
+        Progress::new(stderr().is_terminal())
+    }
+
     /// The record, for reading: beside a running service or without one.
     fn record(&self) -> Result<Record, Failure> {
-        Record::open_read_only(&self.state()?.join("state.db")).map_err(Failure::record)
+        Record::open_read_only(&self.state()?.join(DATABASE)).map_err(Failure::record)
     }
 
     /// Prints a result in the form that was asked for.
@@ -147,6 +177,9 @@ fn demand(command: &Command) -> Demand {
 
 fn dispatch(command: Command, context: &Context) -> Done {
     match command {
+        Command::Once(output) => once::run(context, output),
+        Command::Diff(output) => diff::run(context, output),
+        Command::Validate(validate) => validate::run(context, &validate),
         Command::Status(output) => status::run(context, output),
         Command::History(history) => history::run(context, &history),
         Command::Audit(audit) => audit::run(context, &audit),

@@ -22,10 +22,11 @@ mod intent;
 mod inventory;
 mod open;
 mod passes;
+mod reading;
 mod schema;
 mod verdicts;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -43,13 +44,11 @@ use self::audit::Appender;
 use self::error::Fault;
 use self::open::{Identity, Opened};
 use crate::apply::Kept;
-use crate::finding::Held;
-use crate::ids::{CommitId, Digest, PassId, SkillId, Timestamp};
+use crate::ids::{CommitId, PassId, Timestamp};
 use crate::observed::StatCache;
 use crate::path::TreePath;
 use crate::plan::{Plan, SkillChange};
 use crate::report::PassReport;
-use crate::status::{Condition, ConditionType};
 use crate::tree::Skills;
 use crate::trigger::Trigger;
 
@@ -273,46 +272,6 @@ impl Record {
         Ok(())
     }
 
-    /// What was applied last.
-    ///
-    /// # Errors
-    /// Where the database cannot be read.
-    pub fn last_applied(&self) -> Result<Option<AppliedSource>, RecordError> {
-        self.read(load_applied)
-    }
-
-    /// Since when each held skill is held, and as what ([`hold_key`]): a hold for the same key keeps it.
-    ///
-    /// # Errors
-    /// Where the database cannot be read.
-    pub fn held_since(&self) -> Result<HashMap<SkillId, (String, Timestamp)>, RecordError> {
-        self.read(held::since)
-    }
-
-    /// The skills that are held, in the order of their ids.
-    ///
-    /// # Errors
-    /// Where the database cannot be read.
-    pub fn held(&self) -> Result<Vec<Held>, RecordError> {
-        Ok(self.read(held::load)?.into_values().collect())
-    }
-
-    /// What the rules said of each skill when it was judged last.
-    ///
-    /// # Errors
-    /// Where the database cannot be read.
-    pub fn findings(&self) -> Result<Findings, RecordError> {
-        self.read(held::load_findings)
-    }
-
-    /// Whether a webhook delivery caused a fetch that succeeded.
-    ///
-    /// # Errors
-    /// Where the database cannot be read.
-    pub fn delivery_seen(&self, id: &str) -> Result<bool, RecordError> {
-        self.read(|db| deliveries::is_known(db, id))
-    }
-
     /// Remembers deliveries whose fetch succeeded: the newest 10,000, for 30 days.
     ///
     /// # Errors
@@ -324,109 +283,12 @@ impl Record {
         self.write(|tx| deliveries::write(tx, ids, at))
     }
 
-    /// The history, newest first: at most `limit` rows that begin before a pass, where one is given.
-    ///
-    /// # Errors
-    /// Where the database cannot be read.
-    pub fn passes(&self, limit: usize, before: Option<PassId>) -> Result<Vec<PassRow>, RecordError> {
-        self.read(|db| passes::list(db, limit, before))
-    }
-
-    /// The report of a pass. Passes that share a row share a report: that of the last of them. None for
-    /// a number that was never given, for an interrupted pass, and for one beyond the newest 10,000 rows.
-    ///
-    /// # Errors
-    /// Where the database cannot be read.
-    pub fn pass(&self, pass: PassId) -> Result<Option<PassReport>, RecordError> {
-        self.read(|db| passes::report(db, pass))
-    }
-
-    /// The bytes of the volume that are kept, the newest first.
-    ///
-    /// # Errors
-    /// Where the database cannot be read.
-    pub fn kept(&self) -> Result<Vec<Drifted>, RecordError> {
-        self.read(drift::load)
-    }
-
-    /// What of the kept bytes, the oldest, must go for the rest to be at most `limit` bytes.
-    ///
-    /// # Errors
-    /// Where the database cannot be read.
-    pub fn kept_beyond(&self, limit: u64) -> Result<Vec<Drifted>, RecordError> {
-        self.read(|db| drift::beyond(db, limit))
-    }
-
     /// Forgets kept bytes, on record: to be called before they are let go of.
     ///
     /// # Errors
     /// Where the database cannot be written.
     pub fn forget_kept(&mut self, gone: &[Drifted], pass: PassId, at: Timestamp) -> Result<(), RecordError> {
         self.write(|tx| drift::forget(tx, &mut Appender::new(tx, at, Some(pass))?, gone))
-    }
-
-    /// The audit, newest first: at most `limit` records before a number, where one is given.
-    ///
-    /// # Errors
-    /// Where the database cannot be read.
-    pub fn audit(&self, limit: usize, before: Option<u64>) -> Result<Vec<AuditRecord>, RecordError> {
-        self.read(|db| audit::newest(db, limit, before))
-    }
-
-    /// The audit, oldest first: at most `limit` records after a number; 0 is before the first.
-    ///
-    /// # Errors
-    /// Where the database cannot be read.
-    pub fn audit_after(&self, seq: u64, limit: usize) -> Result<Vec<AuditRecord>, RecordError> {
-        self.read(|db| audit::after(db, seq, limit))
-    }
-
-    /// Walks the whole audit, one record in memory at a time. It cannot see that records were cut off
-    /// at the end: compare the count and the head with what was noted elsewhere.
-    ///
-    /// # Errors
-    /// Where the database cannot be read.
-    pub fn verify(&self) -> Result<Verified, RecordError> {
-        let verified = self.read(audit::verify)?;
-        // Read without locks, a checkpoint of a service that started meanwhile looks like tampering.
-        if self.at_rest && Identity::of(&self.path).ok() != Some(self.file) {
-            return Err(RecordError::ChangedWhileRead { path: self.path.clone() });
-        }
-        Ok(verified)
-    }
-
-    /// Keeps what is read as it is at this moment, until it is dropped.
-    pub(crate) fn snapshot(&self) -> Result<Transaction<'_>, RecordError> {
-        self.read(|db| Ok(db.unchecked_transaction()?))
-    }
-
-    pub(crate) fn audit_end(&self) -> Result<Option<(u64, Digest)>, RecordError> {
-        self.read(audit::end)
-    }
-
-    pub(crate) fn conditions(&self) -> Result<BTreeMap<ConditionType, Condition>, RecordError> {
-        self.read(conditions::load)
-    }
-
-    pub(crate) fn created_at(&self) -> Result<Timestamp, RecordError> {
-        self.read(|db| {
-            let at: i64 = db.query_one("SELECT created_at FROM meta", [], |row| row.get(0))?;
-            Ok(Timestamp::from_millis(at.cast_unsigned()))
-        })
-    }
-
-    /// The last pass, and when it ended.
-    pub(crate) fn last_pass(&self) -> Result<Option<(PassId, Timestamp)>, RecordError> {
-        self.read(passes::newest)
-    }
-
-    pub(crate) fn last_attempt(&self) -> Result<Option<(CommitId, crate::report::Outcome)>, RecordError> {
-        self.read(passes::last_attempt)
-    }
-
-    /// How many skills are served, and how many held.
-    pub(crate) fn counts(&self) -> Result<(u64, u64), RecordError> {
-        self.read(|db| Ok((inventory::count(db)?, held::count(db)?)))
     }
 
     fn read<'a, T>(
@@ -502,3 +364,6 @@ fn load_applied(db: &Connection) -> Result<Option<AppliedSource>, Fault> {
 fn ended_at(report: &PassReport) -> Timestamp {
     Timestamp::from_millis(report.started_at.millis().saturating_add(report.duration_ms))
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -266,3 +266,181 @@ fn conditions(
     let one = |kind| recorded.remove(&kind).unwrap_or_else(|| untouched(kind));
     ConditionType::ALL.into_iter().map(one).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::SkillId;
+    use crate::plan::{SkillAction, SkillChange, Why};
+    use crate::record::tests::{Place, commit, held, skills};
+
+    fn facts() -> StatusFacts {
+        StatusFacts {
+            environment: "production".into(),
+            repo: "https://example.org/skills".into(),
+            reference: "main".into(),
+            reconciling: None,
+            next_pass_at: Some(Timestamp::from_millis(1_700_000_300_000)),
+        }
+    }
+
+    fn status(place: &Place) -> Status {
+        Status::read(&place.record, &facts()).unwrap()
+    }
+
+    fn of(status: &Status, kind: ConditionType) -> (ConditionStatus, &str, &str, Timestamp) {
+        let found = status.conditions.iter().find(|condition| condition.kind == kind).unwrap();
+        (found.status, &found.reason, &found.message, found.since)
+    }
+
+    #[test]
+    fn before_the_first_pass_nothing_is_claimed() {
+        let place = Place::new();
+        let status = status(&place);
+        assert_eq!(status.sync, SyncState::Unknown);
+        assert_eq!((status.last_pass, status.last_attempted_revision), (None, None));
+        let (ready, reason, ..) = of(&status, ConditionType::Ready);
+        assert_eq!((ready, reason), (ConditionStatus::Unknown, "NoPassYet"));
+        let kinds: Vec<_> = status.conditions.iter().map(|condition| condition.kind).collect();
+        assert_eq!(kinds, ConditionType::ALL);
+        let others = status.conditions.iter().skip(1);
+        assert!(others.clone().all(|condition| condition.status == ConditionStatus::False));
+        let reasons: Vec<_> = others.map(|condition| condition.reason.as_str()).collect();
+        let expected = [
+            "Idle",
+            "NotStalled",
+            "NotSuspended",
+            "NotPinned",
+            "NotDrifting",
+            "NotCondemned",
+            "NotPlanted",
+            "NotForked",
+        ];
+        assert_eq!(reasons, expected);
+    }
+
+    #[test]
+    fn the_status_has_the_shape_of_the_contract() {
+        let mut place = Place::new();
+        place.serve(skills([("a", "1"), ("b", "1")], commit(1)), commit(1));
+        let status = status(&place);
+        let mut json = serde_json::to_value(&status).unwrap();
+        let head = place.record.audit(1, None).unwrap()[0].hash.to_string();
+        let conditions = json["conditions"].take();
+        let expected = serde_json::json!({
+            "conditions": null, "sync": "Synced", "environment": "production",
+            "repo": "https://example.org/skills", "ref": "main",
+            "last_attempted_revision": commit(1), "last_applied_revision": commit(1),
+            "last_pass": 1, "next_pass_at": "2023-11-14T22:18:20.000Z",
+            "skills": {"serving": 2, "held": 0},
+            "audit": {"records": 4, "head": head, "neo4j": {"state": "off", "behind": 0}},
+        });
+        assert_eq!(json, expected);
+        let ready = serde_json::json!({
+            "type": "Ready", "status": "True", "reason": "Converged",
+            "message": format!("{} is served", commit(1)), "since": "2023-11-14T22:13:22.007Z",
+        });
+        assert_eq!(conditions[0], ready);
+        json["conditions"] = conditions;
+        assert_eq!(serde_json::from_value::<Status>(json).unwrap(), status, "it reads back");
+    }
+
+    #[test]
+    fn a_condition_keeps_its_beginning_while_it_stays() {
+        let mut place = Place::new();
+        let applied = place.serve(skills([("a", "1")], commit(1)), commit(1));
+        let ready_since = Timestamp::from_millis(applied.started_at.millis() + applied.duration_ms);
+        place.pass(Outcome::InSync, |report| {
+            report.revision = Some(commit(2));
+            report.applied_revision = Some(commit(2));
+        });
+        let now = status(&place);
+        let message = format!("{} is served", commit(2));
+        let expected = (ConditionStatus::True, "Converged", message.as_str(), ready_since);
+        assert_eq!(of(&now, ConditionType::Ready), expected);
+        let failed = place.pass(Outcome::Failed, |report| report.error = Some("no route".into()));
+        place.pass(Outcome::Failed, |report| report.error = Some("timed out".into()));
+        let since = Timestamp::from_millis(failed.started_at.millis() + failed.duration_ms);
+        let now = status(&place);
+        let expected = (ConditionStatus::False, "Failed", "timed out", since);
+        assert_eq!(of(&now, ConditionType::Ready), expected);
+        assert_eq!(of(&now, ConditionType::Stalled).1, "NotStalled");
+        // No commit was seen: what is known of the last one stays.
+        assert_eq!((now.sync, now.last_attempted_revision), (SyncState::Synced, Some(commit(2))));
+    }
+
+    #[test]
+    fn who_must_act_is_told_by_the_reason() {
+        let mut place = Place::new();
+        place.serve(skills([("a", "1")], commit(1)), commit(1));
+        place.pass(Outcome::Guarded, |report| {
+            report.revision = Some(commit(2));
+            report.error = Some("confirm it".into());
+        });
+        let now = status(&place);
+        let (stalled, reason, message, since) = of(&now, ConditionType::Stalled);
+        assert_eq!((stalled, reason, message), (ConditionStatus::True, "Guarded", "confirm it"));
+        assert_eq!((now.sync, now.last_applied_revision), (SyncState::OutOfSync, Some(commit(1))));
+        place.pass(Outcome::Stalled, |report| report.error = Some("wrong token".into()));
+        let later = status(&place);
+        let (_, reason, message, changed) = of(&later, ConditionType::Stalled);
+        assert_eq!((reason, message), ("Stalled", "wrong token"));
+        assert!(changed > since);
+        assert_eq!(of(&later, ConditionType::Ready).1, "Stalled");
+    }
+
+    #[test]
+    fn held_skills_are_named_and_counted() {
+        let mut place = Place::new();
+        place.serve(skills([("a", "1")], commit(1)), commit(1));
+        place.pass(Outcome::Degraded, |report| {
+            (report.revision, report.applied_revision) = (Some(commit(2)), Some(commit(2)));
+            report.held = (0..7).map(|n| held(&format!("h{n}"), "x", Timestamp::from_millis(1))).collect();
+        });
+        let now = status(&place);
+        let (ready, reason, message, _) = of(&now, ConditionType::Ready);
+        let text = format!("{} is served but for 7 held skills: h0, h1, h2, h3, h4, …", commit(2));
+        assert_eq!((ready, reason, message), (ConditionStatus::False, "Degraded", text.as_str()));
+        assert_eq!(now.skills, SkillCounts { serving: 1, held: 7 });
+        assert_eq!(now.sync, SyncState::Synced);
+    }
+
+    #[test]
+    fn drift_shows_until_a_pass_finds_none() {
+        let mut place = Place::new();
+        place.serve(skills([("a", "1")], commit(1)), commit(1));
+        let (skill, action, why) = (SkillId::new("a"), SkillAction::Restore, Why::Drifted);
+        place.restore(vec![SkillChange { skill, action, why, files: Vec::new() }]);
+        let now = status(&place);
+        let (drifting, reason, ..) = of(&now, ConditionType::Drifting);
+        assert_eq!((drifting, reason), (ConditionStatus::True, "DriftCorrected"));
+        place.pass(Outcome::InSync, |report| report.revision = Some(commit(1)));
+        assert_eq!(of(&status(&place), ConditionType::Drifting).1, "NotDrifting");
+    }
+
+    #[test]
+    fn a_suspended_pass_says_so_and_leaves_readiness_alone() {
+        let mut place = Place::new();
+        place.serve(skills([("a", "1")], commit(1)), commit(1));
+        place.pass(Outcome::Suspended, |report| report.revision = Some(commit(1)));
+        let now = status(&place);
+        assert_eq!(of(&now, ConditionType::Suspended).0, ConditionStatus::True);
+        assert_eq!(of(&now, ConditionType::Ready).0, ConditionStatus::True);
+        assert_eq!(now.sync, SyncState::Synced);
+        place.pass(Outcome::Suspended, |report| report.revision = Some(commit(2)));
+        assert_eq!(status(&place).sync, SyncState::OutOfSync);
+    }
+
+    #[test]
+    fn a_running_pass_is_a_condition() {
+        let mut place = Place::new();
+        let pass = place.serve(skills([("a", "1")], commit(1)), commit(1));
+        let ended = Timestamp::from_millis(pass.started_at.millis() + pass.duration_ms);
+        let idle = status(&place);
+        assert_eq!(of(&idle, ConditionType::Reconciling), (ConditionStatus::False, "Idle", "", ended));
+        let since = Timestamp::from_millis(ended.millis() + 5);
+        let running = StatusFacts { reconciling: Some(since), ..facts() };
+        let now = Status::read(&place.record, &running).unwrap();
+        assert_eq!(of(&now, ConditionType::Reconciling), (ConditionStatus::True, "PassRunning", "", since));
+    }
+}

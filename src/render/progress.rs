@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use reconciler::source;
 
 /// A line on stderr that says how far a fetch is; invisible where nobody would see it move.
 #[derive(Debug)]
@@ -24,25 +25,21 @@ impl Progress {
         Self { bar }
     }
 
-    /// Shows how many of the objects have arrived, and in how many bytes; `total` is 0 where the
-    /// server has not said it.
-    pub(crate) fn update(&self, received: u64, total: u64, bytes: u64) {
-        self.bar.set_message(line(received, total, bytes));
+    /// Shows how many of the objects have arrived, and in how many bytes.
+    pub(crate) fn update(&self, seen: source::Progress) {
+        self.bar.set_message(line(seen.received_objects, seen.total_objects, seen.received_bytes));
         self.bar.enable_steady_tick(TICK);
-    }
-
-    /// Takes the line away.
-    pub(crate) fn finish(&self) {
-        self.bar.finish_and_clear();
     }
 }
 
 impl Drop for Progress {
+    /// Takes the line away.
     fn drop(&mut self) {
-        self.finish();
+        self.bar.finish_and_clear();
     }
 }
 
+/// `total` is 0 where the server has not said it.
 fn line(received: u64, total: u64, bytes: u64) -> String {
     match received.saturating_mul(100).checked_div(total) {
         Some(percent) => {

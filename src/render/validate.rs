@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use reconciler::finding::{Finding, Severity};
-use reconciler::ids::SkillId;
+use reconciler::verdict::{SkillReport, Standing};
 use serde::Serialize;
 
 use super::escape::{terminal, workflow_message, workflow_property};
@@ -17,38 +17,15 @@ use super::style::{Style, Tone};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Validation {
     /// Every skill, by id.
-    pub skills: Vec<JudgedSkill>,
+    pub skills: Vec<SkillReport>,
     /// What was found outside of skills, such as a flat file without front matter.
     pub strays: Vec<Finding>,
-}
-
-/// One skill and its verdict.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct JudgedSkill {
-    /// The skill.
-    pub skill: SkillId,
-    /// The file that makes it one, relative to the directory that was given.
-    pub path: String,
-    /// Whether it may be served.
-    pub verdict: Verdict,
-    /// What the rules say of it.
-    pub findings: Vec<Finding>,
-}
-
-/// Whether a skill may be served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Verdict {
-    /// It may.
-    Accepted,
-    /// It may not.
-    Held,
 }
 
 impl Validation {
     /// How many skills are held.
     pub(crate) fn held(&self) -> usize {
-        self.skills.iter().filter(|skill| skill.verdict == Verdict::Held).count()
+        self.skills.iter().filter(|skill| skill.verdict == Standing::Held).count()
     }
 
     fn findings(&self) -> impl Iterator<Item = &Finding> {

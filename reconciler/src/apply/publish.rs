@@ -240,7 +240,8 @@ impl<'s> Publisher<'s> {
         }
         for path in &self.touched {
             let synced = match root.below(path) {
-                Err(Errno::NOENT) => Ok(()),
+                // It went too, and may have made room for a file.
+                Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
                 directory => directory.and_then(|directory| directory.sync()),
             };
             synced.map_err(failed(|| format!("sync the directory `{path}/`")))?;
@@ -302,7 +303,7 @@ fn capped(left: Duration, start: Instant) -> Duration {
 
 /// Which change each step belongs to, by its place among the changes: what makes room belongs to what
 /// comes after it.
-fn owners(plan: &Plan) -> Vec<Option<usize>> {
+pub(super) fn owners(plan: &Plan) -> Vec<Option<usize>> {
     let files = |index: usize| plan.changes[index].files.iter().map(move |file| (&file.path, index));
     let by_path: HashMap<&TreePath, usize> = (0..plan.changes.len()).flat_map(files).collect();
     let mut next = None;

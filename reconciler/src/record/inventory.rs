@@ -1,6 +1,7 @@
 //! The inventory: what we own on the volume, file by file, with the stat cache beside it. It is
 //! written as the difference between two sets of skills, never as a whole.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -24,17 +25,26 @@ pub struct Inventory {
 /// What turns one set of skills into another: none where it goes.
 pub(super) type Delta<'a> = Vec<(&'a SkillId, Option<&'a SkillVersion>)>;
 
-/// Compares two sets of skills. Versions that are shared cost a pointer.
+/// Compares two sets of skills in one walk over both, in the order of the ids. Versions that are
+/// shared cost a pointer.
 pub(super) fn delta<'a>(before: &'a Skills, after: &'a Skills) -> Delta<'a> {
-    let is_kept = |skill: &SkillId, version: &Arc<SkillVersion>| {
-        before.get(skill).is_some_and(|old| Arc::ptr_eq(old, version) || old == version)
-    };
-    let gone = before.keys().filter(|skill| !after.contains_key(*skill)).map(|skill| (skill, None));
-    let put = after
-        .iter()
-        .filter(|(skill, version)| !is_kept(skill, version))
-        .map(|(skill, version)| (skill, Some(&**version)));
-    gone.chain(put).collect()
+    let (mut old, mut new) = (before.iter().peekable(), after.iter().peekable());
+    let mut delta = Delta::new();
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => return delta,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((old, _)), Some((new, _))) => old.cmp(new),
+        };
+        let gone = old.next_if(|_| order.is_le());
+        match (gone, new.next_if(|_| order.is_ge())) {
+            (Some((_, was)), Some((_, is))) if Arc::ptr_eq(was, is) || was == is => {}
+            (_, Some((skill, version))) => delta.push((skill, Some(&**version))),
+            (Some((skill, _)), None) => delta.push((skill, None)),
+            (None, None) => {}
+        }
+    }
 }
 
 /// The stamps of `after` that `before` does not have: what [`super::End::known`] takes.

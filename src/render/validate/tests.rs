@@ -1,4 +1,5 @@
 use reconciler::finding::Class;
+use reconciler::ids::SkillId;
 
 use super::*;
 
@@ -16,8 +17,8 @@ fn finding(path: &str, line: Option<u32>, column: Option<u32>) -> Finding {
 }
 
 fn validation(findings: Vec<Finding>) -> Validation {
-    let verdict = if findings.is_empty() { Verdict::Accepted } else { Verdict::Held };
-    let skill = JudgedSkill { skill: SkillId::new("horde"), path: "horde.md".to_owned(), verdict, findings };
+    let verdict = if findings.is_empty() { Standing::Accepted } else { Standing::Held };
+    let skill = SkillReport { skill: SkillId::new("horde"), path: "horde.md".to_owned(), verdict, findings };
     Validation { skills: vec![skill], strays: Vec::new() }
 }
 

@@ -1,0 +1,144 @@
+use rusqlite::{Connection, params};
+
+use super::*;
+
+/// A record with some history, and a connection of somebody who owns the file.
+fn tampered(how: &str) -> Verified {
+    let mut place = Place::new();
+    for n in 1..=3 {
+        place.serve(skills([("a", &n.to_string())], commit(n)), commit(n));
+    }
+    assert!(matches!(place.record.verify(), Ok(Verified::Whole { records: 7, .. })));
+    let thief = Connection::open(place.path()).unwrap();
+    let drop_triggers = "DROP TRIGGER audit_is_not_updated; DROP TRIGGER audit_is_not_deleted; DROP TRIGGER audit_has_no_gap;";
+    thief.execute_batch(drop_triggers).unwrap();
+    thief.execute_batch(how).unwrap();
+    place.record.verify().unwrap()
+}
+
+fn broken(seq: u64, why: Break) -> Verified {
+    Verified::Broken { seq, why }
+}
+
+#[test]
+fn the_first_record_names_chain_environment_and_version() {
+    let place = Place::new();
+    let first = &place.record.audit_after(0, 10).unwrap()[0];
+    assert_eq!((first.seq, first.kind.as_str(), first.actor.as_str()), (1, "opened", CONTROLLER));
+    assert_eq!(first.prev_hash, Digest::from([0; 32]));
+    let json = serde_json::to_value(first).unwrap();
+    assert_eq!(json["body"]["environment"], "test");
+    assert_eq!(json["body"]["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(json["body"]["chain"].as_str().unwrap().len(), 32);
+    let other = Place::new();
+    assert_ne!(other.record.audit_after(0, 10).unwrap()[0].hash, first.hash, "chains must differ");
+}
+
+#[test]
+fn the_database_itself_refuses_to_edit_the_audit() {
+    let mut place = Place::new();
+    place.serve(skills([("a", "1")], commit(1)), commit(1));
+    let hand = Connection::open(place.path()).unwrap();
+    for sql in [
+        "UPDATE audit SET body = '{}' WHERE seq = 2",
+        "DELETE FROM audit WHERE seq = 3",
+        "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE seq = 2",
+        "INSERT INTO audit VALUES (9, 1, 1, 'pass', 'me', '{}', x'', x'')",
+    ] {
+        let error = hand.execute(sql, []).unwrap_err().to_string();
+        assert!(error.contains("the audit is append-only"), "{sql}: {error}");
+    }
+    assert!(matches!(place.record.verify(), Ok(Verified::Whole { records: 3, .. })));
+}
+
+#[test]
+fn every_edit_of_a_record_is_found() {
+    let edits = [
+        "body = replace(body, 'a/SKILL.md', 'b/SKILL.md')",
+        "at = at + 1",
+        "pass = 9",
+        "pass = NULL",
+        "kind = 'pass'",
+        "actor = 'me'",
+    ];
+    for edit in edits {
+        let found = tampered(&format!("UPDATE audit SET {edit} WHERE seq = 4"));
+        assert_eq!(found, broken(4, Break::Hash), "{edit}");
+    }
+    let unreadable = tampered("UPDATE audit SET hash = x'00' WHERE seq = 4");
+    assert_eq!(unreadable, broken(4, Break::Unreadable("hash")));
+    let text = "its hash is not that of its content: the record was changed after it was written";
+    assert_eq!(Break::Hash.to_string(), text);
+}
+
+#[test]
+fn a_record_that_is_missing_exchanged_or_put_in_is_found() {
+    let gap = tampered("DELETE FROM audit WHERE seq = 4");
+    assert_eq!(gap, broken(4, Break::Gap { expected: 4, found: 5 }));
+    let first = tampered("DELETE FROM audit WHERE seq = 1");
+    assert_eq!(first, broken(1, Break::Gap { expected: 1, found: 2 }));
+    let closed = tampered("DELETE FROM audit WHERE seq = 4; UPDATE audit SET seq = seq - 1 WHERE seq > 4");
+    assert_eq!(closed, broken(4, Break::Chain));
+    let swapped = tampered(
+        "UPDATE audit SET seq = 99 WHERE seq = 4; UPDATE audit SET seq = 4 WHERE seq = 5;
+         UPDATE audit SET seq = 5 WHERE seq = 99",
+    );
+    assert_eq!(swapped, broken(4, Break::Chain));
+    let before = tampered(
+        "INSERT INTO audit SELECT 0, at, pass, kind, actor, body, prev_hash, hash FROM audit WHERE seq = 1",
+    );
+    assert_eq!(before, broken(1, Break::Gap { expected: 1, found: 0 }));
+    assert_eq!(tampered("DELETE FROM audit"), broken(1, Break::Empty));
+    let other_chain = tampered("UPDATE meta SET chain = lower(hex(randomblob(16)))");
+    assert_eq!(other_chain, broken(1, Break::Hash));
+    let text = Break::Gap { expected: 4, found: 5 }.to_string();
+    assert_eq!(text, "record 4 is missing: the next one is 5");
+}
+
+#[test]
+fn records_cut_off_at_the_end_show_in_the_count_and_the_head_only() {
+    let cut = tampered("DELETE FROM audit WHERE seq > 4");
+    assert!(matches!(cut, Verified::Whole { records: 4, .. }), "{cut:?}");
+}
+
+#[test]
+fn the_encoding_of_a_record_is_the_documented_one() {
+    let place = Place::new();
+    let first = &place.record.audit_after(0, 1).unwrap()[0];
+    let body: serde_json::Value = serde_json::from_str(&first.body).unwrap();
+    let fields: [&[u8]; 8] = [
+        body["chain"].as_str().unwrap().as_bytes(),
+        &1u64.to_be_bytes(),
+        &first.at.millis().to_be_bytes(),
+        b"",
+        b"opened",
+        b"skill-sync",
+        first.body.as_bytes(),
+        &[0; 32],
+    ];
+    let bytes: Vec<u8> =
+        fields.iter().flat_map(|field| [&(field.len() as u64).to_be_bytes()[..], field].concat()).collect();
+    assert_eq!(Digest::of(&bytes), first.hash);
+    assert!(first.body.starts_with(r#"{"chain":""#) && !first.body.contains(' '), "{}", first.body);
+}
+
+#[test]
+fn the_audit_is_paged_from_both_ends() {
+    let mut place = Place::new();
+    place.serve(skills([("a", "1"), ("b", "1")], commit(1)), commit(1));
+    let numbers = |records: Vec<AuditRecord>| records.into_iter().map(|r| r.seq).collect::<Vec<_>>();
+    assert_eq!(numbers(place.record.audit(2, None).unwrap()), [4, 3]);
+    assert_eq!(numbers(place.record.audit(9, Some(3)).unwrap()), [2, 1]);
+    assert_eq!(numbers(place.record.audit_after(2, 9).unwrap()), [3, 4]);
+    assert_eq!(numbers(place.record.audit_after(4, 9).unwrap()), [0; 0]);
+}
+
+#[test]
+fn what_was_edited_into_no_json_is_listed_as_it_is() {
+    let place = Place::new();
+    let hand = Connection::open(place.path()).unwrap();
+    hand.execute_batch("DROP TRIGGER audit_is_not_updated").unwrap();
+    hand.execute("UPDATE audit SET body = ?1", params!["{no json"]).unwrap();
+    let json = serde_json::to_value(&place.record.audit(1, None).unwrap()[0]).unwrap();
+    assert_eq!(json["body"], "{no json");
+}

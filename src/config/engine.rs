@@ -1,0 +1,71 @@
+//! The settings as the engine takes them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use reconciler::options::{Judging, Options, Selection};
+use reconciler::source::{self, Source};
+
+use super::{Credentials, Settings};
+
+/// How many bytes of data the process that fetches may hold: it parses what a stranger sends. Mapped
+/// packs do not count.
+const FETCH_MEMORY: u64 = 2 << 30;
+
+impl Settings {
+    /// What the engine is told; `state` is the directory that was resolved for it, and `child` the
+    /// program and its arguments that fetch.
+    ///
+    /// None where `SKILLS_REPO` is not set.
+    pub(crate) fn options(&self, state: PathBuf, child: Vec<OsString>) -> Option<Options> {
+        Some(Options {
+            source: self.source(child)?,
+            selection: Selection {
+                root: self.root.clone(),
+                include: self.include.clone(),
+                exclude: self.exclude.clone(),
+                layout: self.rules.layout,
+            },
+            target: self.target.clone(),
+            state,
+            environment: self.environment.clone(),
+            judging: Judging { strict: self.rules.strict, block: self.rules.scan_block },
+            hold: self.rules.hold,
+            adopt: self.rules.adopt,
+            prune_limit: self.rules.prune_limit,
+            rewind: self.rules.rewind,
+            require_mount: self.require_mount,
+            drift_max_bytes: self.limits.drift_max_bytes,
+        })
+    }
+
+    fn source(&self, child: Vec<OsString>) -> Option<Source> {
+        let limits = source::Limits {
+            fetch_timeout: self.timing.fetch_timeout,
+            clone_timeout: self.timing.clone_timeout,
+            max_repo_bytes: self.limits.max_repo_bytes,
+            max_memory: FETCH_MEMORY,
+        };
+        Some(Source {
+            url: self.repository.clone()?,
+            reference: self.reference.clone(),
+            credentials: self.credentials.shown(),
+            limits,
+            child,
+            insecure_http: self.insecure_http,
+        })
+    }
+}
+
+impl Credentials {
+    /// What is shown to a server that asks over HTTP.
+    fn shown(&self) -> source::Credentials {
+        match self {
+            Self::None | Self::Ssh { .. } => source::Credentials::None,
+            Self::Token(token) => source::Credentials::Token(token.into()),
+            Self::Basic { username, password } => {
+                source::Credentials::Basic { username: username.clone(), password: password.into() }
+            }
+        }
+    }
+}
