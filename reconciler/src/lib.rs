@@ -12,6 +12,7 @@
 
 pub mod apply;
 pub mod cancel;
+pub mod desired;
 pub mod finding;
 pub mod guard;
 pub mod ids;
@@ -22,6 +23,7 @@ pub mod plan;
 pub mod reconcile;
 pub mod record;
 pub mod report;
+pub mod skill;
 pub mod source;
 pub mod status;
 pub mod target;

@@ -4,6 +4,7 @@
 mod error;
 mod held;
 mod pass;
+mod verdicts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,10 +25,11 @@ use crate::source::{self, Ancestry, Fetched, Mirror, Progress};
 use crate::target::{Locked, Target};
 use crate::tree::{AcceptedTree, Skills};
 use crate::trigger::Trigger;
-use crate::verdict;
+use crate::verdict::{self, MemoryCache};
 
 pub use error::{OpenError, PassError};
 use pass::{Pass, Step, timed};
+use verdicts::Layered;
 
 /// The name of the mirror in the state directory.
 pub const MIRROR: &str = "repo.git";
@@ -43,6 +45,7 @@ pub struct Engine {
     record: Record,
     inventory: Inventory,
     memory: desired::Memory,
+    verdicts: MemoryCache,
     /// The number of the next pass, for one that cannot even ask the database.
     next: PassId,
 }
@@ -57,9 +60,9 @@ impl Engine {
         let mirror = Mirror::open(&options.state.join(MIRROR))?;
         let record = Record::open(&options.state.join(DATABASE), &options.environment)?;
         let inventory = record.inventory()?;
-        let memory = desired::Memory::default();
+        let (memory, verdicts) = (desired::Memory::default(), MemoryCache::default());
         let next = PassId(record.passes(1, None)?.first().map_or(1, |row| row.last.0 + 1));
-        Ok(Self { options, target: Arc::new(target), mirror, record, inventory, memory, next })
+        Ok(Self { options, target: Arc::new(target), mirror, record, inventory, memory, verdicts, next })
     }
 
     /// What this engine keeps equal to what.
@@ -138,7 +141,8 @@ impl Engine {
         })?;
         let judged = timed(&mut pass.stages.judge, || {
             let (served, judging) = (&self.inventory.skills, &self.options.judging);
-            verdict::judge(&desired, &self.mirror, served, judging, &mut self.record)
+            let mut cache = Layered::new(&mut self.verdicts, &mut self.record);
+            verdict::judge(&desired, self.mirror.git(), served, judging, &mut cache)
         })?;
         let judged = pass.judged.insert(judged);
         cancel.check()?;

@@ -7,7 +7,7 @@ use crate::tree::Skills;
 use crate::verdict::HeldSkill;
 
 /// The rule that holds a skill for the sake of files that are not ours.
-pub const CONFLICT: &str = "unowned-conflict";
+pub(super) const CONFLICT: &str = "unowned-conflict";
 
 /// Lists what was held by the judge and by the plan, by skill. A skill that was held by the same rule
 /// before keeps its date.

@@ -106,13 +106,14 @@ impl Engine {
         report: &PassReport,
         done: Option<&Step>,
     ) -> Result<(), crate::record::RecordError> {
+        let findings = pass.judged.as_ref().map(Judged::findings);
         let known = done.map(|step| changed_stamps(&self.inventory.known, &step.observed.known));
         self.record.finish(&End {
             report,
             plan: done.map(|step| &step.plan),
             inventory: &self.inventory.skills,
             known: &known.unwrap_or_default(),
-            findings: pass.judged.as_ref().map(|judged| &judged.findings),
+            findings: findings.as_ref(),
             applied: done.map(|step| &step.source),
         })
     }

@@ -130,7 +130,10 @@ fn report(pass: PassId, outcome: Outcome, started_at: Timestamp) -> PassReport {
         stages_ms: StagesMs::default(),
         changes: Vec::new(),
         held: Vec::new(),
+        warnings: Vec::new(),
+        unowned: Vec::new(),
         error: None,
+        retry_after: None,
     }
 }
 

@@ -1,15 +1,16 @@
 //! The verdict cache: what judging came to, by content and rule set. Losing it costs time only.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Record;
 use super::error::Fault;
-use crate::verdict::cache::{ContentKey, JudgeCache, JudgedSkill};
+use crate::verdict::{ContentKey, JudgeCache, JudgedSkill};
 
 /// Verdicts that the next commit will store, by rule set.
-pub(super) type Fresh = HashMap<String, HashMap<ContentKey, JudgedSkill>>;
+pub(super) type Fresh = HashMap<String, HashMap<ContentKey, Arc<JudgedSkill>>>;
 
 /// How many rule sets are remembered: an operator who tries a stricter one goes back without
 /// judging everything again.
@@ -24,22 +25,23 @@ const VERDICTS_A_SKILL: i64 = 4;
 impl JudgeCache for Record {
     /// A verdict that cannot be read is one that is not there: judging again costs time only, and a
     /// fault of the database shows where the pass is recorded.
-    fn get(&mut self, key: &ContentKey, rules: &str) -> Option<JudgedSkill> {
+    fn get(&mut self, key: &ContentKey, rules: &str) -> Option<Arc<JudgedSkill>> {
         if let Some(judged) = self.fresh.get(rules).and_then(|fresh| fresh.get(key)) {
-            return Some(judged.clone());
+            return Some(Arc::clone(judged));
         }
-        load(&self.db, key, rules).ok().flatten()
+        load(&self.db, key, rules).ok().flatten().map(Arc::new)
     }
 
     /// Remembers it from here on, and durably with the next commit of the pass.
-    fn put(&mut self, key: &ContentKey, rules: &str, judged: &JudgedSkill) {
-        self.fresh.entry(rules.to_owned()).or_default().insert(key.clone(), judged.clone());
+    fn put(&mut self, key: &ContentKey, rules: &str, judged: &Arc<JudgedSkill>) {
+        self.fresh.entry(rules.to_owned()).or_default().insert(*key, Arc::clone(judged));
     }
 }
 
 fn load(db: &Connection, key: &ContentKey, rules: &str) -> Result<Option<JudgedSkill>, Fault> {
     let mut query = db.prepare_cached("SELECT judged FROM verdicts WHERE key = ?1 AND rules = ?2")?;
-    let judged: Option<String> = query.query_row([&key.0, rules], |row| row.get(0)).optional()?;
+    let judged: Option<String> =
+        query.query_row([key.to_string().as_str(), rules], |row| row.get(0)).optional()?;
     Ok(judged.map(|judged| serde_json::from_str(&judged)).transpose()?)
 }
 
@@ -53,7 +55,7 @@ pub(super) fn write(db: &Connection, fresh: &Fresh, served: usize) -> Result<(),
             forget_old_rules(db)?;
         }
         for (key, judged) in verdicts {
-            row.execute(params![key.0, rules, serde_json::to_string(judged)?])?;
+            row.execute(params![key.to_string(), rules, serde_json::to_string(&**judged)?])?;
         }
     }
     if !fresh.is_empty() {

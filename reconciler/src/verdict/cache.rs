@@ -1,40 +1,136 @@
-//! What is remembered of judging: by content, so that what did not change is not judged again.
+//! What was judged before: an unchanged skill is never read twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::desired::{Candidate, Kind};
 use crate::finding::Finding;
+use crate::ids::{Digest, ParseIdError};
 use crate::path::TreePath;
-use crate::tree::FileVersion;
+use crate::tree::{FileMode, FileVersion};
 
-/// Names what was judged by its content: `tree:<40 hex>` or `blob:<40 hex>:regular`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ContentKey(pub String);
+/// Names what a candidate is, by content: its place below `SKILLS_PATH`, and git's id of what is
+/// there. With the same key and the same rules the same is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContentKey(Digest);
 
-impl fmt::Display for ContentKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl ContentKey {
+    /// The key of a candidate.
+    pub fn of(candidate: &Candidate) -> Self {
+        let (kind, id) = match candidate.kind {
+            Kind::Folder(tree) => (b'd', tree.oid()),
+            Kind::Flat { blob, mode: FileMode::Regular } => (b'f', blob.oid()),
+            Kind::Flat { blob, mode: FileMode::Executable } => (b'x', blob.oid()),
+            Kind::Root(tree) => (b'r', tree.oid()),
+        };
+        // A skill that `validate` was pointed at has no path; its name counts all the same.
+        let name =
+            if candidate.source.is_empty() { candidate.id.as_str().as_bytes() } else { &candidate.source };
+        Self(Digest::of(&[&[kind], id.as_bytes(), name].concat()))
+    }
+
+    /// The key as 32 bytes, as a database stores it.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
     }
 }
 
-/// What judging one skill's content came to, whatever else is in its commit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+impl fmt::Display for ContentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for ContentKey {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        text.parse().map(Self)
+    }
+}
+
+/// What looking at one skill alone came to: all that later passes need of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JudgedSkill {
-    /// The `name` in its front matter.
+    /// Its file begins as one with front matter does.
+    pub fronted: bool,
+    /// The `name` in its front matter, where that is text.
     pub name: Option<String>,
-    /// Its files, by their path below the skill.
+    /// Its files by their path below its directory (of a flat skill by the file's name); they are
+    /// whole only where no finding holds it.
     pub files: BTreeMap<TreePath, FileVersion>,
-    /// What the rules say of it.
+    /// What the rules found, the gravest first.
     pub findings: Vec<Finding>,
 }
 
-/// Remembers verdicts by content key and rule set.
+/// Keeps what was judged.
 pub trait JudgeCache {
-    /// What was remembered.
-    fn get(&mut self, key: &ContentKey, rules: &str) -> Option<JudgedSkill>;
+    /// What was judged under these rules ([`super::rules::fingerprint`]).
+    fn get(&mut self, key: &ContentKey, rules: &str) -> Option<Arc<JudgedSkill>>;
 
-    /// Remembers.
-    fn put(&mut self, key: &ContentKey, rules: &str, judged: &JudgedSkill);
+    /// Keeps it. What is lost here is judged again.
+    fn put(&mut self, key: &ContentKey, rules: &str, judged: &Arc<JudgedSkill>);
+}
+
+/// A cache that lives as long as the process.
+#[derive(Debug, Default)]
+pub struct MemoryCache {
+    rules: String,
+    judged: HashMap<ContentKey, Arc<JudgedSkill>>,
+}
+
+impl JudgeCache for MemoryCache {
+    fn get(&mut self, key: &ContentKey, rules: &str) -> Option<Arc<JudgedSkill>> {
+        (self.rules == rules).then(|| self.judged.get(key).cloned()).flatten()
+    }
+
+    fn put(&mut self, key: &ContentKey, rules: &str, judged: &Arc<JudgedSkill>) {
+        if self.rules != rules {
+            rules.clone_into(&mut self.rules);
+            self.judged.clear();
+        }
+        self.judged.insert(*key, Arc::clone(judged));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::SkillId;
+
+    fn candidate(source: &str, tree: &str) -> Candidate {
+        let tree = git2::Oid::from_str(tree).unwrap().into();
+        Candidate { id: SkillId::new(source), kind: Kind::Folder(tree), source: source.into(), asked: false }
+    }
+
+    #[test]
+    fn a_key_changes_with_the_path_and_with_the_content() {
+        let (one, two) = ("1".repeat(40), "2".repeat(40));
+        let key = ContentKey::of(&candidate("a", &one));
+        assert_eq!(key, ContentKey::of(&candidate("a", &one)));
+        assert_ne!(key, ContentKey::of(&candidate("b", &one)));
+        assert_ne!(key, ContentKey::of(&candidate("a", &two)));
+        assert_eq!(key.to_string().parse(), Ok(key));
+    }
+
+    #[test]
+    fn other_rules_forget_what_was_judged() {
+        let key = ContentKey::of(&candidate("a", &"1".repeat(40)));
+        let mut cache = MemoryCache::default();
+        cache.put(&key, "one", &Arc::default());
+        assert!(cache.get(&key, "one").is_some() && cache.get(&key, "two").is_none());
+        cache.put(&key, "two", &Arc::default());
+        assert!(cache.get(&key, "one").is_none());
+    }
+
+    #[test]
+    fn a_judged_skill_reads_back_what_it_prints() {
+        let judged = JudgedSkill { fronted: true, name: Some("a".into()), ..JudgedSkill::default() };
+        let text = serde_json::to_string(&judged).unwrap();
+        assert_eq!(serde_json::from_str::<JudgedSkill>(&text).unwrap(), judged);
+    }
 }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::observed::{Known, Stamp};
-use crate::verdict::cache::{ContentKey, JudgeCache, JudgedSkill};
+use crate::verdict::{ContentKey, JudgeCache, JudgedSkill};
 
 fn stamp(content: &str, ino: u64) -> Known {
     let size = content.len() as u64;
@@ -110,15 +110,18 @@ fn a_file_may_go_from_one_skill_to_another() {
     }
 }
 
-fn judged(rule: &str) -> JudgedSkill {
+fn judged(rule: &str) -> Arc<JudgedSkill> {
     let files = BTreeMap::from([("SKILL.md".parse().unwrap(), file("x"))]);
-    JudgedSkill { name: Some("x".into()), files, findings: vec![finding(rule)] }
+    Arc::new(JudgedSkill { fronted: true, name: Some("x".into()), files, findings: vec![finding(rule)] })
+}
+
+fn key(number: u64) -> ContentKey {
+    format!("{number:064x}").parse().unwrap()
 }
 
 #[test]
 fn verdicts_are_remembered_by_content_and_rules() {
     let mut place = Place::new();
-    let key = |n: u64| ContentKey(format!("tree:{n:040x}"));
     place.record.put(&key(1), "rules-1", &judged("a"));
     assert_eq!(place.record.get(&key(1), "rules-1"), Some(judged("a")), "at once");
     assert_eq!(place.record.get(&key(1), "rules-2"), None);
@@ -138,7 +141,6 @@ fn verdicts_are_remembered_by_content_and_rules() {
 #[test]
 fn the_verdict_cache_is_bounded() {
     let mut place = Place::new();
-    let key = |n: u64| ContentKey(format!("blob:{n:040x}:regular"));
     for n in 0..20_050 {
         place.record.put(&key(n), "rules", &judged("a"));
     }

@@ -1,0 +1,157 @@
+//! Finding skills in a tree, opening no more of it than must be.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::content::{Content, Entry, EntryKind};
+use super::documents::is_document;
+use super::open::{MAX_DEPTH, MAX_DIRECTORY_BYTES, join};
+use super::{DesiredError, shown};
+use crate::ids::TreeId;
+
+/// How many entries outside of skills one walk looks at. A tree that names one subtree again and
+/// again grows without end in a few objects.
+pub const MAX_ENTRIES: usize = 100_000;
+
+/// The file that makes a directory a skill: exactly so, as every consumer reads it.
+pub const SKILL_FILE: &str = "SKILL.md";
+
+/// What earlier walks learnt: which directories are skills, and what lies below those that are not,
+/// by the id of their tree. It only spares work, and holds no more than the last walk saw.
+#[derive(Debug, Default)]
+pub struct Memory {
+    shapes: HashMap<TreeId, Arc<Shape>>,
+}
+
+/// What a directory is, as far as a walk must know.
+#[derive(Debug)]
+enum Shape {
+    /// It holds a `SKILL.md` and owns all below.
+    Skill,
+    /// It is no skill; skills may be below it.
+    Plain(Plain),
+}
+
+#[derive(Debug, Default)]
+struct Plain {
+    directories: Vec<(Vec<u8>, TreeId)>,
+    submodules: Vec<Vec<u8>>,
+    has_files: bool,
+    entries: usize,
+}
+
+/// What a walk found below the top.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Directories that are skills, by raw path.
+    pub(super) skills: Vec<(Vec<u8>, TreeId)>,
+    /// Directories that are no skills and hold files that are no skill's either.
+    pub(super) loose: BTreeSet<Vec<u8>>,
+    /// Submodules outside of skills.
+    pub(super) submodules: Vec<Vec<u8>>,
+}
+
+/// Whether an entry makes its directory a skill. A link does, so that the skill is held for it and
+/// does not vanish.
+pub(super) fn is_skill_file(entry: &Entry) -> bool {
+    entry.name == SKILL_FILE.as_bytes()
+        && matches!(entry.kind, EntryKind::File { .. } | EntryKind::Symlink(_))
+}
+
+/// Whether a walk leaves a name out: what begins with a dot, as consumers of the directory do.
+pub(super) fn is_hidden(name: &[u8]) -> bool {
+    name.starts_with(b".")
+}
+
+/// Walks the directories of a top.
+pub(super) fn below(
+    content: &dyn Content,
+    top: &[Entry],
+    memory: &mut Memory,
+) -> Result<Found, DesiredError> {
+    let known = std::mem::take(&mut memory.shapes);
+    let mut walk = Walk { content, known, seen: HashMap::new(), entries: top.len(), found: Found::default() };
+    for entry in top {
+        match entry.kind {
+            EntryKind::Directory(tree) if !is_hidden(&entry.name) => {
+                walk.visit(&entry.name, tree, 1)?;
+            }
+            EntryKind::Submodule => walk.found.submodules.push(entry.name.clone()),
+            _ => {}
+        }
+    }
+    memory.shapes = walk.seen;
+    Ok(walk.found)
+}
+
+struct Walk<'a> {
+    content: &'a dyn Content,
+    known: HashMap<TreeId, Arc<Shape>>,
+    seen: HashMap<TreeId, Arc<Shape>>,
+    entries: usize,
+    found: Found,
+}
+
+impl Walk<'_> {
+    /// Looks at one directory; whether it holds loose files, at any depth.
+    fn visit(&mut self, path: &[u8], tree: TreeId, depth: usize) -> Result<bool, DesiredError> {
+        let shape = self.shape(path, tree)?;
+        let Shape::Plain(plain) = &*shape else {
+            self.found.skills.push((path.to_vec(), tree));
+            return Ok(false);
+        };
+        self.entries += plain.entries;
+        if self.entries > MAX_ENTRIES {
+            return Err(DesiredError::TooManyEntries { path: shown(path) });
+        }
+        let mut loose = plain.has_files;
+        for name in &plain.submodules {
+            self.found.submodules.push(join(path, name));
+        }
+        for (name, below) in &plain.directories {
+            let path = join(path, name);
+            if depth >= MAX_DEPTH || path.len() > MAX_DIRECTORY_BYTES {
+                return Err(DesiredError::TooDeep { path: shown(&path) });
+            }
+            loose |= self.visit(&path, *below, depth + 1)?;
+        }
+        if loose {
+            self.found.loose.insert(path.to_vec());
+        }
+        Ok(loose)
+    }
+
+    fn shape(&mut self, path: &[u8], tree: TreeId) -> Result<Arc<Shape>, DesiredError> {
+        if let Some(shape) = self.seen.get(&tree) {
+            return Ok(Arc::clone(shape));
+        }
+        let shape = match self.known.remove(&tree) {
+            Some(shape) => shape,
+            None => Arc::new(Shape::read(self.content, path, tree)?),
+        };
+        self.seen.insert(tree, Arc::clone(&shape));
+        Ok(shape)
+    }
+}
+
+impl Shape {
+    fn read(content: &dyn Content, path: &[u8], tree: TreeId) -> Result<Self, DesiredError> {
+        let entries =
+            content.tree(tree).map_err(|source| DesiredError::Content { path: shown(path), source })?;
+        if entries.iter().any(is_skill_file) {
+            return Ok(Self::Skill);
+        }
+        let mut plain = Plain { entries: entries.len(), ..Plain::default() };
+        for entry in entries {
+            match entry.kind {
+                EntryKind::Directory(below) if !is_hidden(&entry.name) => {
+                    plain.directories.push((entry.name, below));
+                }
+                EntryKind::Directory(_) => {}
+                EntryKind::Submodule => plain.submodules.push(entry.name),
+                _ => plain.has_files |= !is_document(&entry.name) && !is_hidden(&entry.name),
+            }
+        }
+        Ok(Self::Plain(plain))
+    }
+}

@@ -1,0 +1,221 @@
+//! May it enter: each skill of a commit is judged on its own and beside the others, and what is held
+//! keeps its last good version.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::desired::{Candidate, Content, ContentError, Desired};
+use crate::finding::Finding;
+use crate::ids::{CommitId, SkillId};
+use crate::options::Judging;
+use crate::report::Remedy;
+use crate::tree::{AcceptedTree, Skills};
+
+mod cache;
+mod claims;
+mod court;
+mod links;
+pub mod rules;
+mod subject;
+mod version;
+
+pub use cache::{ContentKey, JudgeCache, JudgedSkill, MemoryCache};
+pub use links::{LinkFault, MAX_LINKS, MAX_TARGET_BYTES};
+pub use subject::{SkillFile, SkillText, Subject};
+
+/// The largest `SKILL.md` or flat file, in bytes: OpenClaw skips larger ones.
+pub const MAX_ENTRY_BYTES: u64 = 256_000;
+
+/// The largest file of a skill, in bytes (64 MiB; the largest real skill has 14.7 MB in all).
+pub const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// The largest skill, in bytes (256 MiB).
+pub const MAX_SKILL_BYTES: u64 = 256 << 20;
+
+/// What judging a commit came to.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// What may be served: what was accepted, and the last good version of what was held.
+    pub accepted: AcceptedTree,
+    /// The skills that are held, by id, each with its gravest finding.
+    pub held: Vec<HeldSkill>,
+    /// Warnings about what is no skill and looks like one.
+    pub strays: Vec<Finding>,
+    /// How each skill stands, with all that was found.
+    pub verdicts: Vec<SkillVerdict>,
+}
+
+/// A skill that is held, and what holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldSkill {
+    /// The skill.
+    pub skill: SkillId,
+    /// Its gravest finding; of equal ones the first by path and place.
+    pub finding: Finding,
+}
+
+/// Whether a skill enters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It does.
+    Accepted,
+    /// It does not.
+    Held,
+}
+
+/// How one skill stands.
+#[derive(Debug, Clone)]
+pub struct SkillVerdict {
+    /// The skill.
+    pub skill: SkillId,
+    /// The file that makes it one.
+    pub path: String,
+    /// Whether it enters.
+    pub standing: Standing,
+    judged: Arc<JudgedSkill>,
+    across: Vec<Finding>,
+}
+
+impl SkillVerdict {
+    /// All findings, those about the skill alone first.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.judged.findings.iter().chain(&self.across)
+    }
+}
+
+/// One skill as `validate` reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SkillReport {
+    /// The skill.
+    pub skill: SkillId,
+    /// The file that makes it one.
+    pub path: String,
+    /// Whether it enters.
+    pub verdict: Standing,
+    /// What was found, the gravest first.
+    pub findings: Vec<Finding>,
+}
+
+impl Judged {
+    /// What was found, by skill; skills without a finding are left out.
+    pub fn findings(&self) -> BTreeMap<SkillId, Vec<Finding>> {
+        let mut findings: BTreeMap<SkillId, Vec<Finding>> = BTreeMap::new();
+        for verdict in &self.verdicts {
+            for finding in verdict.findings() {
+                findings.entry(verdict.skill.clone()).or_default().push(finding.clone());
+            }
+        }
+        findings
+    }
+
+    /// The report of `validate`: every skill, by id.
+    pub fn report(&self) -> Vec<SkillReport> {
+        let report = |verdict: &SkillVerdict| {
+            let mut findings: Vec<Finding> = verdict.findings().cloned().collect();
+            findings.sort_by(rules::by_gravity);
+            let (skill, path) = (verdict.skill.clone(), verdict.path.clone());
+            SkillReport { skill, path, verdict: verdict.standing, findings }
+        };
+        let mut reports: Vec<SkillReport> = self.verdicts.iter().map(report).collect();
+        reports.sort_by(|one, other| (&one.skill, &one.path).cmp(&(&other.skill, &other.path)));
+        reports
+    }
+}
+
+/// Why a commit could not be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    /// A skill could not be read.
+    #[error("cannot read the skill at `{path}`")]
+    Content {
+        /// The skill's file.
+        path: String,
+        /// Why.
+        source: ContentError,
+    },
+    /// Nothing in the commit is a skill, and nothing that is served is still there.
+    #[error(
+        "`{path}` holds no skill in commit {commit} that SKILLS_INCLUDE and SKILLS_EXCLUDE let through; \
+         correct SKILLS_PATH or the globs, or confirm the commit to remove all skills"
+    )]
+    NoSkills {
+        /// `SKILLS_PATH`.
+        path: String,
+        /// The commit.
+        commit: CommitId,
+    },
+}
+
+impl JudgeError {
+    /// Who must act.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Content { source, .. } => source.remedy(),
+            Self::NoSkills { .. } => Remedy::Confirm,
+        }
+    }
+}
+
+/// Judges the skills of a commit beside what is served.
+///
+/// A skill that `cache` knows is not opened. A held skill keeps the served version, and so does one
+/// that stopped being a skill while git still has its directory.
+///
+/// # Errors
+/// Where a skill cannot be read: that is never a reason to hold it. Where there is no skill at all,
+/// which waits for an operator's word.
+pub fn judge(
+    desired: &Desired,
+    content: &dyn Content,
+    served: &Skills,
+    judging: &Judging,
+    cache: &mut dyn JudgeCache,
+) -> Result<Judged, JudgeError> {
+    let rules = rules::fingerprint(judging);
+    let mut court = court::Court::new(desired, served, judging.block);
+    for candidate in &desired.candidates {
+        let key = ContentKey::of(candidate);
+        let judged = match cache.get(&key, &rules) {
+            Some(judged) => judged,
+            None => {
+                let judged = examine(candidate, content, served, judging.strict).map(Arc::new);
+                let unreadable = |source| JudgeError::Content { path: candidate.entry(), source };
+                let judged = judged.map_err(unreadable)?;
+                cache.put(&key, &rules, &judged);
+                judged
+            }
+        };
+        court.admit(candidate, judged);
+    }
+    let judged = court.decide();
+    if judged.verdicts.is_empty() && judged.accepted.skills().is_empty() && !desired.emptied {
+        return Err(JudgeError::NoSkills { path: desired.root.clone(), commit: desired.commit });
+    }
+    Ok(judged)
+}
+
+/// Opens a candidate and looks at it alone.
+fn examine(
+    candidate: &Candidate,
+    content: &dyn Content,
+    served: &Skills,
+    strict: bool,
+) -> Result<JudgedSkill, ContentError> {
+    let subject = Subject::open(candidate, content, strict)?;
+    let before = served.get(&candidate.id).map(|version| version.files.values());
+    let known: HashMap<_, _> = before.into_iter().flatten().map(|file| (file.blob, file.digest)).collect();
+    let findings = rules::examine(&subject)?;
+    let name = subject.front().and_then(|front| front.text("name"));
+    Ok(JudgedSkill {
+        fronted: subject.fronted,
+        name: name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()),
+        files: subject.versions(&known)?,
+        findings,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,290 @@
+//! One pass of judging: the candidates of a commit beside what is served.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::cache::JudgedSkill;
+use super::claims::{Claim, conflicts};
+use super::rules::{self, by_gravity, not_a_skill, path_invalid, root_skill, skill_lost};
+use super::version::Site;
+use super::{HeldSkill, Judged, SkillVerdict, Standing};
+use crate::desired::{Candidate, Desired, Kind};
+use crate::finding::{Finding, Severity};
+use crate::ids::SkillId;
+use crate::path::TreePath;
+use crate::tree::{AcceptedTree, SkillVersion, Skills};
+
+/// How often newly held skills may bring their old names and places back into the comparison before
+/// everything that is new is held: only a chain made for it is longer.
+const MAX_ROUNDS: usize = 8;
+
+/// A candidate, and how it stands.
+struct Case<'a> {
+    candidate: &'a Candidate,
+    id: SkillId,
+    judged: Arc<JudgedSkill>,
+    across: Vec<Finding>,
+    /// What is to be served; none where the candidate is held.
+    version: Option<Arc<SkillVersion>>,
+}
+
+impl Case<'_> {
+    fn hold(&mut self, finding: Finding) {
+        self.across.push(finding);
+        self.version = None;
+    }
+
+    fn is_root(&self) -> bool {
+        matches!(self.candidate.kind, Kind::Root(_))
+    }
+
+    /// Whether it is a file that is no skill and that nobody took for one.
+    fn is_stray(&self, served: &Skills) -> bool {
+        let is_flat = matches!(self.candidate.kind, Kind::Flat { .. });
+        is_flat && !self.judged.fronted && !self.candidate.asked && !served.contains_key(&self.id)
+    }
+}
+
+/// A served skill without a candidate, and why it stays.
+enum Kept {
+    /// Git has its directory, and no skill in it.
+    Lost,
+    /// A candidate owns its directory now; it stays as long as that one is held.
+    Swallowed(usize),
+    /// Perhaps the skill that `SKILLS_PATH` itself was, whose name cannot be read any more.
+    Orphan,
+}
+
+/// Everything that is weighed in one pass.
+pub(super) struct Court<'a> {
+    desired: &'a Desired,
+    served: &'a Skills,
+    block: Option<Severity>,
+    cases: Vec<Case<'a>>,
+    kept: BTreeMap<&'a SkillId, Kept>,
+    strays: Vec<Finding>,
+}
+
+impl<'a> Court<'a> {
+    pub(super) fn new(desired: &'a Desired, served: &'a Skills, block: Option<Severity>) -> Self {
+        let strays = desired.strays.clone();
+        Self { desired, served, block, cases: Vec::new(), kept: BTreeMap::new(), strays }
+    }
+
+    /// Takes a candidate in, by what was found in it alone.
+    pub(super) fn admit(&mut self, candidate: &'a Candidate, judged: Arc<JudgedSkill>) {
+        let id = candidate.id.clone();
+        let case = Case { candidate, id, judged, across: Vec::new(), version: None };
+        if case.is_stray(self.served) {
+            self.strays.push(not_a_skill::plain(candidate.entry()));
+        } else {
+            self.cases.push(case);
+        }
+    }
+
+    /// Decides.
+    pub(super) fn decide(mut self) -> Judged {
+        self.name_root();
+        for at in 0..self.cases.len() {
+            self.propose(at);
+        }
+        self.hold_root_beside_others();
+        self.look_for_lost();
+        self.hold_conflicts();
+        self.finish()
+    }
+
+    /// A root skill goes by its name; alone it owns what would be stray.
+    fn name_root(&mut self) {
+        if let [case] = self.cases.as_mut_slice()
+            && case.is_root()
+        {
+            self.strays.clear();
+        }
+        for case in self.cases.iter_mut().filter(|case| case.is_root()) {
+            let name = case.judged.name.as_deref().filter(|name| !name.contains('/'));
+            if let Some(name) = name.filter(|name| TreePath::parse(name.as_bytes()).is_ok()) {
+                case.id = SkillId::new(name);
+            }
+        }
+    }
+
+    /// The version that a candidate would be served as, where nothing in it alone holds it.
+    fn propose(&mut self, at: usize) {
+        let case = &mut self.cases[at];
+        if case.judged.findings.iter().any(|finding| finding.holds(self.block)) {
+            return;
+        }
+        if case.is_root() && case.id == case.candidate.id {
+            let why = "it has no name that a directory can have";
+            return case.hold(root_skill::nameless(case.candidate.entry(), why));
+        }
+        let site = Site::of(case.candidate, &case.id, self.desired.layout);
+        let served = self.served.get(&case.id);
+        match site.and_then(|site| site.version(&case.judged, self.desired.commit, served)) {
+            Ok(version) => case.version = Some(version),
+            Err(error) => case.hold(path_invalid::RULE.across(case.candidate.entry(), error.to_string())),
+        }
+    }
+
+    fn hold_root_beside_others(&mut self) {
+        let other = self.cases.iter().find(|case| !case.is_root()).map(|case| case.candidate.entry());
+        let root = self.cases.iter_mut().find(|case| case.is_root());
+        if let (Some(other), Some(root)) = (other, root) {
+            root.hold(root_skill::beside(root.candidate.entry(), &other));
+        }
+    }
+
+    /// Looks at what is served and has no candidate.
+    fn look_for_lost(&mut self) {
+        let ids: HashSet<&SkillId> = self.cases.iter().map(|case| &case.id).collect();
+        let is_folder = |case: &Case<'_>| matches!(case.candidate.kind, Kind::Folder(_));
+        let folders = self.cases.iter().enumerate().filter(|(_, case)| is_folder(case));
+        let folders = folders.map(|(at, case)| (case.id.as_str(), at)).collect();
+        let orphaned = self.cases.iter().any(|case| case.is_root() && case.id == case.candidate.id);
+        let gone = self.served.keys().filter(|id| !ids.contains(id) && self.desired.wants(id));
+        let mut kept = BTreeMap::new();
+        for id in gone {
+            let why = match self.owner(id, &folders) {
+                Some(owner) => Kept::Swallowed(owner),
+                None if self.desired.has_remains(id) => Kept::Lost,
+                None if orphaned => Kept::Orphan,
+                None => continue,
+            };
+            kept.insert(id, why);
+        }
+        self.kept = kept;
+        self.name_orphan();
+    }
+
+    /// A root skill without a readable name goes by that of the one skill that it can have been.
+    fn name_orphan(&mut self) {
+        let mut orphans = self.kept.iter().filter(|(_, kept)| matches!(kept, Kept::Orphan));
+        if let (Some((id, _)), None) = (orphans.next(), orphans.next()) {
+            let id = SkillId::clone(id);
+            self.kept.remove(&id);
+            for case in self.cases.iter_mut().filter(|case| case.is_root()) {
+                case.id = id.clone();
+            }
+        }
+    }
+
+    /// The candidate whose directory holds that of a skill.
+    fn owner(&self, id: &SkillId, folders: &HashMap<&str, usize>) -> Option<usize> {
+        if let [case] = self.cases.as_slice()
+            && case.is_root()
+        {
+            return self.desired.has_remains(id).then_some(0);
+        }
+        let id = id.as_str();
+        id.match_indices('/').find_map(|(at, _)| folders.get(&id[..at]).copied())
+    }
+
+    /// Which case has the say about an id: of twins the one that is to be served, else the first.
+    fn spokesmen(&self) -> HashMap<&SkillId, usize> {
+        let mut spokesmen = HashMap::new();
+        for (at, case) in self.cases.iter().enumerate() {
+            if case.version.is_some() {
+                spokesmen.insert(&case.id, at);
+            } else {
+                spokesmen.entry(&case.id).or_insert(at);
+            }
+        }
+        spokesmen
+    }
+
+    /// What is to be served of each case: its version, or the last good one where it is held.
+    fn outcomes(&self) -> impl Iterator<Item = (usize, &Case<'a>, &Arc<SkillVersion>)> {
+        let spokesmen = self.spokesmen();
+        self.cases.iter().enumerate().filter_map(move |(at, case)| {
+            let last_good = || self.served.get(&case.id).filter(|_| spokesmen.get(&case.id) == Some(&at));
+            case.version.as_ref().or_else(last_good).map(|version| (at, case, version))
+        })
+    }
+
+    /// The served skills without a candidate that stay.
+    fn stays(&self) -> impl Iterator<Item = (&'a SkillId, &'a Arc<SkillVersion>, &Kept)> {
+        let stay = self.kept.iter().filter(|(_, kept)| match kept {
+            Kept::Lost | Kept::Orphan => true,
+            Kept::Swallowed(owner) => self.cases[*owner].version.is_none(),
+        });
+        stay.filter_map(|(id, kept)| self.served.get_key_value(*id).map(|(id, version)| (id, version, kept)))
+    }
+
+    fn claims(&self) -> Vec<Claim<'_>> {
+        let mut claims = Vec::new();
+        for (at, case, version) in self.outcomes() {
+            let newcomer = case.version.is_some().then_some(at);
+            claims.push(Claim::new(newcomer, &case.id, case.candidate, version, self.served));
+        }
+        for (id, version, _) in self.stays() {
+            claims.push(Claim::kept(id, version));
+        }
+        claims
+    }
+
+    fn hold_conflicts(&mut self) {
+        for _ in 0..MAX_ROUNDS {
+            let found = conflicts(&self.claims());
+            if found.is_empty() {
+                return;
+            }
+            for (at, finding) in found {
+                self.cases[at].hold(finding);
+            }
+        }
+        let newcomers: Vec<usize> = self.claims().iter().filter_map(Claim::newcomer).collect();
+        for at in newcomers {
+            let path = self.cases[at].candidate.entry();
+            self.cases[at].hold(rules::name_twins::chain(path));
+        }
+    }
+
+    fn finish(self) -> Judged {
+        let mut accepted = Skills::new();
+        let mut held = BTreeMap::new();
+        let mut verdicts = Vec::new();
+        for (id, version, kept) in self.stays() {
+            accepted.insert(id.clone(), Arc::clone(version));
+            if matches!(kept, Kept::Lost) {
+                let finding = skill_lost::at(id.as_str());
+                held.insert(id.clone(), finding.clone());
+                verdicts.push(SkillVerdict::lost(id, finding));
+            }
+        }
+        for (_, case, version) in self.outcomes() {
+            accepted.insert(case.id.clone(), Arc::clone(version));
+        }
+        for case in self.cases {
+            let standing = if case.version.is_some() { Standing::Accepted } else { Standing::Held };
+            let path = case.candidate.entry();
+            let verdict =
+                SkillVerdict { skill: case.id, path, standing, judged: case.judged, across: case.across };
+            if let Some(finding) = verdict.gravest(self.block) {
+                held.entry(verdict.skill.clone()).or_insert(finding);
+            }
+            verdicts.push(verdict);
+        }
+        let held = held.into_iter().map(|(skill, finding)| HeldSkill { skill, finding }).collect();
+        Judged { accepted: AcceptedTree::vouch(accepted), held, strays: self.strays, verdicts }
+    }
+}
+
+impl SkillVerdict {
+    fn lost(id: &SkillId, finding: Finding) -> Self {
+        Self {
+            skill: id.clone(),
+            path: id.as_str().to_owned(),
+            standing: Standing::Held,
+            judged: Arc::default(),
+            across: vec![finding],
+        }
+    }
+
+    /// The gravest finding of a skill that is held.
+    fn gravest(&self, block: Option<Severity>) -> Option<Finding> {
+        let holds = self.findings().filter(|finding| finding.holds(block));
+        let gravest = holds.min_by(|one, other| by_gravity(one, other))?;
+        (self.standing == Standing::Held).then(|| gravest.clone())
+    }
+}

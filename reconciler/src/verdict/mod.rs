@@ -1,3 +1,0 @@
-//! The verdict: what may enter.
-
-pub mod cache;
