@@ -182,6 +182,8 @@ fn dispatch(command: Command, context: &Context) -> Done {
         Command::Status(output) => status::run(context, output),
         Command::History(history) => history::run(context, &history),
         Command::Audit(audit) => audit::run(context, &audit),
-        _ => Err(Failure::new(USAGE, anyhow::anyhow!("this verb is not in this build"))),
+        Command::Run | Command::Reconcile { .. } | Command::Healthcheck | Command::FetchChild => {
+            Err(Failure::new(USAGE, anyhow::anyhow!("this verb is not in this build")))
+        }
     }
 }
