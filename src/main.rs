@@ -6,6 +6,9 @@ use std::process::ExitCode;
 mod cli;
 mod commands;
 mod config;
+mod daemon;
+mod http;
+mod metrics;
 mod render;
 mod telemetry;
 

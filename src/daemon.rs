@@ -1,0 +1,323 @@
+//! The service's heart: all triggers in one queue, one pass at a time, and when to look again.
+//!
+//! select → event → handle → wait. It never ends because a pass failed.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reconciler::cancel::Cancel;
+use reconciler::ids::Timestamp;
+use reconciler::report::{Outcome, PassReport};
+use reconciler::trigger::{Queue, Trigger};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tracing::{debug, error, info, warn};
+
+use crate::metrics::Metrics;
+
+mod engine;
+mod orders;
+mod schedule;
+pub(crate) mod signals;
+#[cfg(test)]
+pub(crate) mod tests;
+mod view;
+
+pub(crate) use engine::Passes;
+pub(crate) use orders::{Handle, Stopped};
+pub(crate) use schedule::Intervals;
+pub(crate) use view::{Served, View};
+
+use orders::Order;
+use schedule::Schedule;
+
+/// How long a running pass has to reach a safe point after the service was asked to stop.
+pub(crate) const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// How many orders may wait for the daemon to look at them: it never does anything long in between.
+const ORDERS: usize = 256;
+
+/// How many delivery ids may wait for a fetch; the oldest go, and their redelivery brings a pass.
+const DELIVERIES: usize = 1_024;
+
+/// What the daemon drives: the engine, and in tests a script that is driven the same way.
+pub(crate) trait Reconciler: Send + 'static {
+    /// Runs one pass to its end, or to the next safe point once `cancel` asks.
+    fn pass(&mut self, trigger: Trigger, cancel: &Cancel) -> Passed;
+
+    /// Remembers, durably, the webhook deliveries that caused a fetch which succeeded.
+    fn remember(&mut self, deliveries: &[String]);
+}
+
+/// What a pass leaves for the service.
+#[derive(Debug, Clone)]
+pub(crate) struct Passed {
+    /// Its report.
+    pub report: PassReport,
+    /// What the volume holds now; the same `Arc` as before where nothing changed.
+    pub served: Arc<Served>,
+    /// How many records the audit holds.
+    pub audit_records: u64,
+}
+
+/// How the daemon ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Asked to stop, with no pass running any more.
+    Clean,
+    /// Asked to stop, while a pass still ran: it is left to the recovery of the next start. Whoever
+    /// owns the runtime must not wait for it.
+    PassAbandoned,
+}
+
+/// The daemon: owns the reconciler between passes, and lends it to one blocking thread for each.
+pub(crate) struct Daemon<R> {
+    reconciler: Option<R>,
+    running: Option<Job<R>>,
+    next: Asked,
+    queue: Queue,
+    schedule: Schedule,
+    orders: mpsc::Receiver<Order>,
+    view: watch::Sender<View>,
+    metrics: Metrics,
+    cancel: Cancel,
+    grace_ends: Option<Instant>,
+}
+
+struct Job<R> {
+    task: JoinHandle<(R, Option<Passed>)>,
+    asked: Asked,
+}
+
+/// Who waits for a pass.
+#[derive(Default)]
+struct Asked {
+    waiters: Vec<oneshot::Sender<Arc<PassReport>>>,
+    deliveries: Vec<String>,
+}
+
+enum Event<R> {
+    Order(Option<Order>),
+    Ended(Option<(R, Option<Passed>)>),
+    Time,
+}
+
+impl<R: Reconciler> Daemon<R> {
+    /// A daemon that serves what `served` says, and the handle that reaches it.
+    pub(crate) fn new(
+        reconciler: R,
+        served: Arc<Served>,
+        intervals: Intervals,
+        metrics: Metrics,
+        cancel: Cancel,
+    ) -> (Self, Handle) {
+        let (sender, orders) = mpsc::channel(ORDERS);
+        let (view, seen) = watch::channel(View::new(served));
+        let daemon = Self {
+            reconciler: Some(reconciler),
+            running: None,
+            next: Asked::default(),
+            queue: Queue::new(),
+            schedule: Schedule::new(intervals, now()),
+            orders,
+            view,
+            metrics,
+            cancel,
+            grace_ends: None,
+        };
+        (daemon, Handle::new(sender, seen))
+    }
+
+    /// Runs passes until it is asked to stop; the first one at once.
+    pub(crate) async fn run(mut self) -> End {
+        self.queue.push(Trigger::Start);
+        loop {
+            if self.grace_ends.is_none() {
+                self.start_if_due();
+            }
+            let event = self.wait().await;
+            if let Some(end) = self.handle(event) {
+                return end;
+            }
+        }
+    }
+
+    async fn wait(&mut self) -> Event<R> {
+        let wake = self.wake_at().map(tokio::time::Instant::from_std);
+        let time = async {
+            match wake {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            order = self.orders.recv() => Event::Order(order),
+            ended = ended(&mut self.running) => Event::Ended(ended),
+            () = time => Event::Time,
+        }
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        match self.grace_ends {
+            Some(ends) => Some(ends),
+            None if self.running.is_some() => None,
+            None => [self.queue.due(now()), self.schedule.next()].into_iter().flatten().min(),
+        }
+    }
+
+    fn handle(&mut self, event: Event<R>) -> Option<End> {
+        match event {
+            Event::Order(Some(Order::Stop) | None) => return self.stop(),
+            Event::Order(Some(order)) => self.take_order(order),
+            Event::Ended(ended) => {
+                self.finish(ended);
+                return self.grace_ends.map(|_| End::Clean);
+            }
+            Event::Time if self.grace_ends.is_some() => {
+                warn!(
+                    "the running pass did not end in {} s; the next start settles it",
+                    STOP_GRACE.as_secs()
+                );
+                return Some(End::PassAbandoned);
+            }
+            Event::Time => self.schedule.due(now()).for_each(|trigger| self.queue.push(trigger)),
+        }
+        None
+    }
+
+    fn take_order(&mut self, order: Order) {
+        match order {
+            Order::Trigger(trigger) => self.queue.push(trigger),
+            Order::Pass { trigger, answer } => {
+                self.queue.push(trigger);
+                self.next.waiters.push(answer);
+            }
+            Order::Delivery(id) => {
+                self.queue.push(Trigger::Webhook);
+                if self.next.deliveries.len() == DELIVERIES {
+                    self.next.deliveries.remove(0);
+                }
+                self.next.deliveries.extend(id);
+            }
+            Order::Stop => {}
+        }
+    }
+
+    /// The first request ends the running pass at a safe point, the second ends everything at once.
+    fn stop(&mut self) -> Option<End> {
+        self.cancel.cancel();
+        match (&self.running, self.grace_ends) {
+            (None, _) => Some(End::Clean),
+            (Some(_), Some(_)) => Some(End::PassAbandoned),
+            (Some(_), None) => {
+                info!("asked to stop: the running pass ends at its next safe point");
+                self.grace_ends = Some(now() + STOP_GRACE);
+                None
+            }
+        }
+    }
+
+    fn start_if_due(&mut self) {
+        let Some(mut reconciler) = self.reconciler.take() else { return };
+        let Some(trigger) = self.queue.take(now()) else {
+            self.reconciler = Some(reconciler);
+            return;
+        };
+        let asked = std::mem::take(&mut self.next);
+        let deliveries = asked.deliveries.clone();
+        let cancel = self.cancel.clone();
+        debug!(%trigger, "a pass begins");
+        self.view.send_modify(|view| view.begin(trigger, now()));
+        let task = tokio::task::spawn_blocking(move || {
+            let passed = run_pass(&mut reconciler, trigger, &cancel, &deliveries);
+            (reconciler, passed)
+        });
+        self.running = Some(Job { task, asked });
+    }
+
+    fn finish(&mut self, ended: Option<(R, Option<Passed>)>) {
+        let asked = self.running.take().map(|job| job.asked).unwrap_or_default();
+        let Some((reconciler, passed)) = ended else { return };
+        self.reconciler = Some(reconciler);
+        let outcome = passed.as_ref().map_or(Outcome::Failed, |passed| passed.report.outcome);
+        let pause = passed.as_ref().and_then(|passed| passed.report.retry_after);
+        let pause = self.schedule.ended(now(), outcome, pause);
+        self.queue.done(now(), pause);
+        let next_pass_at =
+            Timestamp::from_millis(Timestamp::now().millis() + self.schedule.millis_left(now()));
+        match passed {
+            Some(passed) => self.publish(passed, asked, next_pass_at),
+            None => self.view.send_modify(|view| view.give_up(next_pass_at)),
+        }
+    }
+
+    fn publish(&mut self, passed: Passed, asked: Asked, next_pass_at: Timestamp) {
+        let report = Arc::new(passed.report);
+        self.metrics.passed(&report, &passed.served, passed.audit_records);
+        log_change(self.view.borrow().report.as_deref(), &report);
+        self.view.send_modify(|view| view.end(Arc::clone(&report), passed.served, next_pass_at));
+        for waiter in asked.waiters {
+            // Whoever hung up needs no answer.
+            drop(waiter.send(Arc::clone(&report)));
+        }
+    }
+}
+
+async fn ended<R>(running: &mut Option<Job<R>>) -> Option<(R, Option<Passed>)> {
+    match running {
+        Some(job) => (&mut job.task).await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// One pass on its thread. A panic in it is a fault of ours, and not the agent's outage: it is a
+/// failed pass, and the next one settles what it left as after a crash.
+fn run_pass<R: Reconciler>(
+    reconciler: &mut R,
+    trigger: Trigger,
+    cancel: &Cancel,
+    deliveries: &[String],
+) -> Option<Passed> {
+    let work = AssertUnwindSafe(|| {
+        let passed = reconciler.pass(trigger, cancel);
+        // A report without a revision is one whose fetch failed: a redelivery must work then.
+        if passed.report.revision.is_some() && !deliveries.is_empty() {
+            reconciler.remember(deliveries);
+        }
+        passed
+    });
+    match std::panic::catch_unwind(work) {
+        Ok(passed) => Some(passed),
+        Err(_) => {
+            error!(%trigger, "a pass panicked; this is a fault of skill-sync, and the next pass settles it");
+            None
+        }
+    }
+}
+
+/// One line for each change of state; a poll that finds nothing new is for `debug`.
+fn log_change(before: Option<&PassReport>, report: &PassReport) {
+    let pass = report.pass.0;
+    let (outcome, trigger, took_ms) = (report.outcome, report.trigger, report.duration_ms);
+    let revision = report.revision.map(|id| id.short()).unwrap_or_default();
+    let (changes, held) = (report.changes.len(), report.held.len());
+    let same = before.is_some_and(|before| {
+        before.outcome == outcome && before.revision == report.revision && before.error == report.error
+    });
+    if same && changes == 0 {
+        debug!(pass, %trigger, %outcome, revision, held, took_ms, "nothing changed");
+        return;
+    }
+    match &report.error {
+        Some(error) => {
+            warn!(pass, %trigger, %outcome, revision, held, took_ms, error = error.escape_debug().to_string(), "pass")
+        }
+        None => info!(pass, %trigger, %outcome, revision, changes, held, took_ms, "pass"),
+    }
+}

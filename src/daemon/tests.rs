@@ -1,0 +1,259 @@
+//! Stories of the queue and the clock. The reconciler is a script: what is told here is when passes
+//! run and who hears of them, not what they do.
+
+use std::collections::VecDeque;
+use std::sync::mpsc as blocking;
+
+use reconciler::ids::PassId;
+use reconciler::report::StagesMs;
+
+use super::*;
+
+/// A report of a pass that came to `outcome`; one that failed has no revision.
+pub(crate) fn report(trigger: Trigger, outcome: Outcome) -> PassReport {
+    let revision = (outcome != Outcome::Failed).then(|| "c".repeat(40).parse().expect("an id"));
+    PassReport {
+        pass: PassId(1),
+        trigger,
+        outcome,
+        revision,
+        applied_revision: revision,
+        started_at: Timestamp::from_millis(1_700_000_000_000),
+        duration_ms: 5,
+        stages_ms: StagesMs::default(),
+        changes: Vec::new(),
+        held: Vec::new(),
+        error: None,
+        retry_after: None,
+    }
+}
+
+/// Passes that wait at a gate until the story lets them end, with the outcome that it says.
+pub(crate) struct Script {
+    began: mpsc::UnboundedSender<Trigger>,
+    gate: blocking::Receiver<Step>,
+    remembered: mpsc::UnboundedSender<Vec<String>>,
+    passes: u64,
+}
+
+enum Step {
+    End(Outcome, Option<Duration>),
+    UntilCancelled,
+    Panic,
+}
+
+impl Reconciler for Script {
+    fn pass(&mut self, trigger: Trigger, cancel: &Cancel) -> Passed {
+        self.passes += 1;
+        self.began.send(trigger).expect("the story listens");
+        let (outcome, retry_after) = match self.gate.recv().expect("the story goes on") {
+            Step::End(outcome, retry_after) => (outcome, retry_after),
+            Step::UntilCancelled => {
+                while !cancel.is_cancelled() {
+                    std::thread::yield_now();
+                }
+                (Outcome::Failed, None)
+            }
+            Step::Panic => panic!("the script says so"),
+        };
+        let report = PassReport { pass: PassId(self.passes), retry_after, ..report(trigger, outcome) };
+        let served = Served { revision: report.revision, ..Served::default() };
+        Passed { report, served: Arc::new(served), audit_records: 0 }
+    }
+
+    fn remember(&mut self, deliveries: &[String]) {
+        self.remembered.send(deliveries.to_vec()).expect("the story listens");
+    }
+}
+
+/// A daemon that runs, and everything that a story holds of it.
+pub(crate) struct Story {
+    pub(crate) handle: Handle,
+    began: mpsc::UnboundedReceiver<Trigger>,
+    gate: blocking::Sender<Step>,
+    remembered: mpsc::UnboundedReceiver<Vec<String>>,
+    daemon: JoinHandle<End>,
+}
+
+const POLL: Duration = Duration::from_secs(300);
+
+impl Story {
+    pub(crate) fn begin() -> Self {
+        let (began_to, began) = mpsc::unbounded_channel();
+        let (gate, gate_from) = blocking::channel();
+        let (remembered_to, remembered) = mpsc::unbounded_channel();
+        let script = Script { began: began_to, gate: gate_from, remembered: remembered_to, passes: 0 };
+        let intervals = Intervals { poll: POLL, recheck: POLL * 12 };
+        let (daemon, handle) = Daemon::new(script, Arc::default(), intervals, Metrics::new(), Cancel::new());
+        Self { handle, began, gate, remembered, daemon: tokio::spawn(daemon.run()) }
+    }
+
+    /// Waits for the next pass to begin.
+    pub(crate) async fn next(&mut self) -> Trigger {
+        self.began.recv().await.expect("a pass")
+    }
+
+    fn nothing_runs(&mut self) -> bool {
+        self.began.try_recv().is_err()
+    }
+
+    /// Lets the running pass end, and waits until the daemon has taken note.
+    pub(crate) async fn end(&mut self, outcome: Outcome) {
+        self.end_with(Step::End(outcome, None)).await;
+    }
+
+    async fn end_with(&mut self, step: Step) {
+        let begun = self.handle.view().begun;
+        self.gate.send(step).expect("a pass waits");
+        let mut view = self.handle.watch();
+        let over = |view: &View| view.running.is_none() || view.begun > begun;
+        view.wait_for(over).await.expect("the daemon runs");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_pass_starts_at_once_and_then_the_poll_goes_on() {
+    let mut story = Story::begin();
+    assert_eq!(story.next().await, Trigger::Start);
+    let started = tokio::time::Instant::now();
+    story.end(Outcome::Applied).await;
+    assert!(story.handle.view().served.revision.is_some());
+    assert_eq!(story.next().await, Trigger::Poll);
+    let waited = started.elapsed();
+    assert!(waited >= POLL.mul_f64(0.9) && waited <= POLL.mul_f64(1.1), "{waited:?}");
+    story.end(Outcome::InSync).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn stalled_and_guarded_passes_do_not_stop_the_poll() {
+    let mut story = Story::begin();
+    story.next().await;
+    for outcome in [Outcome::Stalled, Outcome::Guarded] {
+        story.end(outcome).await;
+        assert_eq!(story.next().await, Trigger::Poll);
+    }
+    story.end(Outcome::InSync).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn triggers_during_a_pass_bring_exactly_one_more() {
+    let mut story = Story::begin();
+    story.next().await;
+    for trigger in [Trigger::Webhook, Trigger::Watch, Trigger::Signal, Trigger::Signal] {
+        story.handle.trigger(trigger).await.expect("the daemon runs");
+    }
+    story.end(Outcome::InSync).await;
+    assert_eq!(story.next().await, Trigger::Signal);
+    let began = tokio::time::Instant::now();
+    story.end(Outcome::InSync).await;
+    assert_eq!(story.next().await, Trigger::Poll, "and no second one");
+    assert!(began.elapsed() > POLL / 2);
+    story.end(Outcome::InSync).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_is_answered_by_a_pass_that_began_after_the_request() {
+    let mut story = Story::begin();
+    story.next().await;
+    let asked = tokio::spawn({
+        let handle = story.handle.clone();
+        async move { handle.pass(Trigger::Manual).await }
+    });
+    tokio::task::yield_now().await;
+    story.end(Outcome::InSync).await;
+    assert_eq!(story.next().await, Trigger::Manual);
+    assert!(!asked.is_finished(), "the pass that ran already is no answer");
+    story.end(Outcome::Applied).await;
+    let report = asked.await.expect("no panic").expect("a report");
+    assert_eq!((report.pass, report.outcome), (PassId(2), Outcome::Applied));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_pass_is_tried_again_soon_and_no_trigger_shortens_retry_after() {
+    let mut story = Story::begin();
+    story.next().await;
+    let failed = tokio::time::Instant::now();
+    story.end(Outcome::Failed).await;
+    assert_eq!(story.next().await, Trigger::Poll);
+    assert!(failed.elapsed() < Duration::from_secs(2), "the backoff begins at a second");
+
+    let told = tokio::time::Instant::now();
+    story.end_with(Step::End(Outcome::Failed, Some(Duration::from_secs(40)))).await;
+    story.handle.trigger(Trigger::Manual).await.expect("the daemon runs");
+    assert_eq!(story.next().await, Trigger::Manual);
+    assert!(told.elapsed() >= Duration::from_secs(40), "{:?}", told.elapsed());
+    story.end(Outcome::InSync).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_is_remembered_once_its_fetch_succeeded_and_not_before() {
+    let mut story = Story::begin();
+    story.next().await;
+    story.end(Outcome::InSync).await;
+    story.handle.deliver(Some("one".to_owned())).await.expect("the daemon runs");
+    assert_eq!(story.next().await, Trigger::Webhook);
+    story.end(Outcome::Failed).await;
+    assert!(story.remembered.try_recv().is_err(), "the fetch failed");
+
+    story.handle.deliver(Some("one".to_owned())).await.expect("the daemon runs");
+    story.next().await;
+    story.end(Outcome::Applied).await;
+    assert_eq!(story.remembered.try_recv().expect("remembered"), ["one"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_that_panics_is_a_failed_pass_and_the_service_goes_on() {
+    let mut story = Story::begin();
+    story.next().await;
+    story.end_with(Step::Panic).await;
+    assert_eq!(story.next().await, Trigger::Poll);
+    story.end(Outcome::Applied).await;
+    assert_eq!(story.handle.view().report.expect("a report").outcome, Outcome::Applied);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_service_stops_at_once() {
+    let mut story = Story::begin();
+    story.next().await;
+    story.end(Outcome::InSync).await;
+    story.handle.stop().await;
+    assert_eq!(story.daemon.await.expect("no panic"), End::Clean);
+    assert_eq!(story.handle.trigger(Trigger::Manual).await, Err(Stopped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_pass_ends_at_its_safe_point_when_the_service_stops() {
+    let mut story = Story::begin();
+    story.next().await;
+    story.handle.trigger(Trigger::Manual).await.expect("the daemon runs");
+    story.gate.send(Step::UntilCancelled).expect("a pass waits");
+    story.handle.stop().await;
+    assert_eq!(story.daemon.await.expect("no panic"), End::Clean);
+    assert!(story.began.try_recv().is_err(), "no further pass starts");
+}
+
+#[tokio::test]
+async fn a_second_request_to_stop_does_not_wait_for_the_pass() {
+    let mut story = Story::begin();
+    story.next().await;
+    story.handle.stop().await;
+    story.handle.stop().await;
+    assert_eq!((&mut story.daemon).await.expect("no panic"), End::PassAbandoned);
+    story.gate.send(Step::End(Outcome::InSync, None)).expect("the pass ends for itself");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recheck_comes_after_its_interval() {
+    let mut story = Story::begin();
+    story.next().await;
+    let started = tokio::time::Instant::now();
+    loop {
+        story.end(Outcome::InSync).await;
+        if story.next().await == Trigger::Recheck {
+            break;
+        }
+    }
+    assert!(started.elapsed() >= POLL * 12 && started.elapsed() < POLL * 13);
+    assert!(story.nothing_runs());
+    story.end(Outcome::InSync).await;
+}
