@@ -26,8 +26,11 @@ use crate::telemetry;
 
 mod audit;
 mod diff;
+mod healthcheck;
 mod history;
 mod once;
+mod reconcile;
+mod run;
 mod status;
 mod validate;
 
@@ -176,6 +179,9 @@ fn demand(command: &Command) -> Demand {
 
 fn dispatch(command: Command, context: &Context) -> Done {
     match command {
+        Command::Run => run::run(context),
+        Command::Reconcile { wait, output } => reconcile::run(context, wait, output),
+        Command::Healthcheck => healthcheck::run(context),
         Command::Once(output) => once::run(context, output),
         Command::Diff(output) => diff::run(context, output),
         Command::Validate(validate) => validate::run(context, &validate),
