@@ -26,8 +26,11 @@ use crate::telemetry;
 
 mod audit;
 mod diff;
+mod healthcheck;
 mod history;
 mod once;
+mod reconcile;
+mod run;
 mod status;
 mod validate;
 
@@ -136,9 +139,6 @@ pub(crate) fn run(argv: Vec<OsString>, ambient: &Ambient) -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return render::usage(&error),
     };
-    if matches!(cli.command, Command::FetchChild) {
-        return child::serve(stdin(), stdout());
-    }
     match start(cli, unknown, ambient, style) {
         Ok(code) => code,
         Err(failure) => {
@@ -176,12 +176,16 @@ fn demand(command: &Command) -> Demand {
 
 fn dispatch(command: Command, context: &Context) -> Done {
     match command {
+        Command::Run => run::run(context),
+        Command::Reconcile { wait, output } => reconcile::run(context, wait, output),
+        Command::Healthcheck => healthcheck::run(context),
         Command::Once(output) => once::run(context, output),
         Command::Diff(output) => diff::run(context, output),
         Command::Validate(validate) => validate::run(context, &validate),
         Command::Status(output) => status::run(context, output),
         Command::History(history) => history::run(context, &history),
         Command::Audit(audit) => audit::run(context, &audit),
-        _ => Err(Failure::new(USAGE, anyhow::anyhow!("this verb is not in this build"))),
+        // Its parent gave it no environment: the settings are the defaults, and none is used.
+        Command::FetchChild => Ok(child::serve(stdin(), stdout())),
     }
 }

@@ -6,11 +6,13 @@ use std::process::ExitCode;
 mod cli;
 mod commands;
 mod config;
+mod control;
 mod daemon;
 mod http;
 mod metrics;
 mod render;
 mod telemetry;
+mod watch;
 
 /// The only reader of the environment.
 fn main() -> ExitCode {

@@ -311,7 +311,6 @@ mod tests {
         ] {
             assert!(page.contains(&format!("{line}\n")), "{line} is not in\n{page}");
         }
-        assert!(page.contains("# TYPE skill_sync_revision_info gauge\n"));
         assert!(page.ends_with("# EOF\n"));
     }
 

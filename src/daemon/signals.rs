@@ -28,6 +28,14 @@ impl Signals {
         })
     }
 
+    /// Waits for one that ends the service, for as long as there is no daemon to tell.
+    pub(crate) async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
     /// Hands them to the daemon for as long as it runs.
     pub(crate) async fn forward(mut self, daemon: Handle) {
         loop {

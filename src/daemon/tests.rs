@@ -23,6 +23,8 @@ pub(crate) fn report(trigger: Trigger, outcome: Outcome) -> PassReport {
         stages_ms: StagesMs::default(),
         changes: Vec::new(),
         held: Vec::new(),
+        warnings: Vec::new(),
+        unowned: Vec::new(),
         error: None,
         retry_after: None,
     }

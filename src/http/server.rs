@@ -207,3 +207,6 @@ async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     };
     drop(tokio::time::timeout(time, drained).await);
 }
+
+#[cfg(test)]
+mod tests;

@@ -215,7 +215,7 @@ async fn what_is_signed_and_cannot_be_read_is_malformed() {
     let cases = [
         (Sent::of(b"Hello, World!".to_vec()), "not that of a push"),
         (Sent::of(without_ref), "missing field `ref`"),
-        (Sent::of(b"[".repeat(100_000)), "recursion limit"),
+        (Sent::of(b"[".repeat(100_000)), "not that of a push"),
         (Sent::of(b"{".to_vec()).event("ping"), "not JSON"),
         (Sent::push().event(""), "x-github-event header is empty"),
         (no_payload, "no `payload` field"),

@@ -1,0 +1,176 @@
+//! `run`: the service, until it is told to stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use reconciler::cancel::Cancel;
+use reconciler::options::Options;
+use reconciler::reconcile::{DATABASE, Engine};
+use reconciler::report::error_text;
+use reconciler::status::StatusFacts;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::info;
+
+use super::{Context, Done, Failure};
+use crate::config::{Secret, Settings, webhook_secrets};
+use crate::control::ControlSocket;
+use crate::daemon::signals::Signals;
+use crate::daemon::{Daemon, End, Handle, Intervals, Passes};
+use crate::http::auth::SecretSource;
+use crate::http::ledger::Ledger;
+use crate::http::limits::Limits;
+use crate::http::webhook::Followed;
+use crate::http::{self, Service, server};
+use crate::metrics::Metrics;
+
+/// How many threads serve requests: they only hand over, the work is done elsewhere.
+const WORKERS: usize = 2;
+
+/// How many threads may wait for disks at once: one for the pass, the others for readers.
+const BLOCKING: usize = 64;
+
+/// Runs the service.
+pub(crate) fn run(context: &Context) -> Done {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .max_blocking_threads(BLOCKING)
+        .enable_all()
+        .build()
+        .context("cannot start the threads of the service")?;
+    let ended = runtime.block_on(serve(context));
+    // Whatever still runs was given its time: the next start settles it.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn serve(context: &Context) -> Done {
+    let mut signals = Signals::catch().context("cannot catch signals")?;
+    let cancel = Cancel::new();
+    let options = context.options()?;
+    let opened = open(options.clone(), context.settings.timing.lock_wait, &cancel);
+    let engine = tokio::select! {
+        engine = opened => engine?,
+        () = signals.stop() => {
+            cancel.cancel();
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let (host, port) = (context.settings.http.host, context.settings.http.port);
+    let listener = server::listen(host, port)?;
+    let control = ControlSocket::listen(&options.state)?;
+    let address = listener.local_addr().context("cannot read the address that we listen on")?;
+    greet(&context.settings, &options, address);
+    let running = Running::start(context, &options, engine, cancel, (listener, control))?;
+    tokio::spawn(signals.forward(running.handle.clone()));
+    running.end().await
+}
+
+async fn open(options: Options, wait: Duration, cancel: &Cancel) -> Result<Engine, Failure> {
+    let cancel = cancel.clone();
+    let opened = tokio::task::spawn_blocking(move || Engine::open(options, wait, &cancel));
+    let opened = opened.await.context("opening the state was given up")?;
+    opened.map_err(|error| Failure::new(error.remedy().outcome().exit_code(), error))
+}
+
+/// Says what is followed, where the skills are, where we listen, and what to try next.
+fn greet(settings: &Settings, options: &Options, address: SocketAddr) {
+    let reference = &options.source.reference;
+    info!(repository = %options.source.url, %reference, "following");
+    info!(directory = %options.target.display(), state = %options.state.display(), "the skills are in");
+    info!(%address, "listening; try `skill-sync status`, or edit a skill there and watch it come back");
+    if settings.http.webhook_secret.is_none() {
+        info!("webhooks are off until GITHUB_WEBHOOK_SECRET is set; the poll finds each push");
+    }
+}
+
+/// Everything that runs beside the daemon.
+struct Running {
+    handle: Handle,
+    daemon: JoinHandle<End>,
+    servers: [JoinHandle<()>; 2],
+    stop: watch::Sender<bool>,
+}
+
+impl Running {
+    fn start(
+        context: &Context,
+        options: &Options,
+        engine: Engine,
+        cancel: Cancel,
+        (listener, control): (TcpListener, ControlSocket),
+    ) -> Result<Self, Failure> {
+        let listener =
+            tokio::net::TcpListener::from_std(listener).context("cannot use the listening socket")?;
+        let metrics = Metrics::new();
+        let mut passes = Passes::new(engine, Box::new(|_| {}));
+        let served = passes.served();
+        metrics.serving(&served, passes.audit_records());
+        let timing = &context.settings.timing;
+        let intervals = Intervals { poll: timing.poll_interval, recheck: timing.recheck_interval };
+        let (daemon, handle) = Daemon::new(passes, served, intervals, metrics.clone(), cancel);
+        let service = service(&context.settings, options, &handle, metrics);
+        let limits = service.limits();
+        let router = http::router(service);
+        let (stop, stopped) = watch::channel(false);
+        let servers = [
+            tokio::spawn(server::serve(listener, router.clone(), limits, stopped.clone())),
+            tokio::spawn(server::serve(control, router, limits, stopped)),
+        ];
+        tokio::spawn(crate::watch::run(options.target.clone(), handle.clone()));
+        Ok(Self { handle, daemon: tokio::spawn(daemon.run()), servers, stop })
+    }
+
+    async fn end(self) -> Done {
+        let end = self.daemon.await.context("the service broke off")?;
+        drop(self.stop.send(true));
+        if end == End::Clean {
+            for server in self.servers {
+                // A server that broke off has nothing left to finish.
+                drop(server.await);
+            }
+        }
+        info!("stopped");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn service(settings: &Settings, options: &Options, handle: &Handle, metrics: Metrics) -> Arc<Service> {
+    let source = &options.source;
+    let facts = StatusFacts {
+        environment: settings.environment.clone(),
+        repo: source.url.to_string(),
+        reference: source.reference.to_string(),
+        reconciling: None,
+        next_pass_at: None,
+    };
+    let ledger = Ledger::new(database(options), facts);
+    let told = http::Options {
+        followed: Followed { url: source.url.clone(), reference: source.reference.clone() },
+        webhook_secrets: settings.http.webhook_secret.clone().map(webhook_source),
+        api_token: settings.http.api_token.clone().map(token_source),
+        pass_timeout: settings.timing.pass_timeout,
+        limits: Limits::default(),
+    };
+    Service::new(handle.clone(), ledger, metrics, told)
+}
+
+fn database(options: &Options) -> PathBuf {
+    options.state.join(DATABASE)
+}
+
+fn token_source(secret: Secret) -> SecretSource<String> {
+    SecretSource::new(move || secret.read().map_err(|error| error_text(&error)))
+}
+
+/// A rotated file is judged as the settings were: one that breaks the rules fails closed.
+fn webhook_source(secret: Secret) -> SecretSource<Vec<String>> {
+    SecretSource::new(move || {
+        let text = secret.read().map_err(|error| error_text(&error))?;
+        webhook_secrets(&text).map_err(|expected| format!("GITHUB_WEBHOOK_SECRET must be {expected}"))
+    })
+}
