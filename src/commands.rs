@@ -70,9 +70,8 @@ impl Context {
 
     /// What the engine is told.
     pub(crate) fn options(&self) -> Result<Options, Failure> {
-        let url = self.settings.repository.clone().context("SKILLS_REPO is not set")?;
         let child = [OUR_PROGRAM, FETCH_CHILD].map(OsString::from).to_vec();
-        Ok(self.settings.options(url, self.state()?, child))
+        Ok(self.settings.options(self.state()?, child).context("SKILLS_REPO is not set")?)
     }
 
     /// The progress of a fetch, where somebody looks.

@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use globset::Glob;
 use reconciler::finding::Severity;
+use reconciler::guard::Rewind;
 use reconciler::options::{Hold, Layout};
 use reconciler::path::TreePath;
 use reconciler::plan::PruneLimit;
 use reconciler::source::{Credentials, Reference, RepoUrl};
 
+mod engine;
 mod inputs;
-mod options;
 mod parse;
 mod problem;
 mod secret;
@@ -57,8 +58,8 @@ pub(crate) struct Demand {
 pub(crate) struct Settings {
     /// `SKILLS_REPO`, without credentials in it; set wherever [`Demand::repository`] was.
     pub repository: Option<RepoUrl>,
-    /// `SKILLS_REF`; none for the remote's HEAD.
-    pub reference: Option<Reference>,
+    /// `SKILLS_REF`; the remote's HEAD where it is not set.
+    pub reference: Reference,
     /// `SKILLS_PATH`; none for the root of the repository.
     pub root: Option<TreePath>,
     /// `SKILLS_INCLUDE`; empty for all.
@@ -155,16 +156,6 @@ pub(crate) struct Rules {
     pub on_condemned: OnCondemned,
     /// `UNOWNED`.
     pub unowned: OnUnowned,
-}
-
-/// What a branch that no longer contains the applied commit comes to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Rewind {
-    /// It is followed, on record.
-    #[default]
-    Accept,
-    /// It waits for `confirm`.
-    Refuse,
 }
 
 /// What happens to a served version that today's rules would hold.
@@ -268,7 +259,7 @@ fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Setti
     let on_railway = inputs.ambient("RAILWAY_VOLUME_MOUNT_PATH").is_some();
     Settings {
         repository,
-        reference: inputs.optional("SKILLS_REF", parse::reference),
+        reference: inputs.value("SKILLS_REF", parse::reference),
         root: inputs.value("SKILLS_PATH", parse::tree_path),
         include: inputs.value("SKILLS_INCLUDE", parse::globs),
         exclude: inputs.value("SKILLS_EXCLUDE", parse::globs),

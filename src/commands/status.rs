@@ -20,7 +20,7 @@ pub(crate) fn run(context: &Context, output: Output) -> Done {
 /// What the settings say is followed; what was applied last, where they do not say it.
 fn facts(context: &Context, record: &Record) -> Result<StatusFacts, Failure> {
     let settings = &context.settings;
-    let named = settings.reference.as_ref().map(ToString::to_string);
+    let named = Some(&settings.reference).filter(|named| **named != Reference::Head).map(ToString::to_string);
     let (repo, reference) = record
         .last_applied()
         .map_err(Failure::record)?
@@ -29,7 +29,7 @@ fn facts(context: &Context, record: &Record) -> Result<StatusFacts, Failure> {
     Ok(StatusFacts {
         environment: settings.environment.clone(),
         repo: settings.repository.as_ref().map(ToString::to_string).or(repo).unwrap_or_default(),
-        reference: reference.or(named).unwrap_or_else(|| Reference::Head.to_string()),
+        reference: named.or(reference).unwrap_or_else(|| Reference::Head.to_string()),
         reconciling: None,
         next_pass_at: None,
     })

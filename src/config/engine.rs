@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use reconciler::options::{Judging, Options, Selection};
 use reconciler::source::{self, Source};
 
-use super::{Credentials, Settings};
+use super::Settings;
 
 /// How many bytes of data the process that fetches may hold: it parses what a stranger sends. Mapped
 /// packs do not count.
@@ -20,16 +20,11 @@ impl Settings {
     pub(crate) fn options(&self, state: PathBuf, child: Vec<OsString>) -> Option<Options> {
         Some(Options {
             source: self.source(child)?,
-            selection: Selection {
-                root: self.root.clone(),
-                include: self.include.clone(),
-                exclude: self.exclude.clone(),
-                layout: self.rules.layout,
-            },
+            selection: self.selection(),
             target: self.target.clone(),
             state,
             environment: self.environment.clone(),
-            judging: Judging { strict: self.rules.strict, block: self.rules.scan_block },
+            judging: self.judging(),
             hold: self.rules.hold,
             adopt: self.rules.adopt,
             prune_limit: self.rules.prune_limit,
@@ -49,23 +44,25 @@ impl Settings {
         Some(Source {
             url: self.repository.clone()?,
             reference: self.reference.clone(),
-            credentials: self.credentials.shown(),
+            credentials: self.credentials.clone(),
             limits,
             child,
             insecure_http: self.insecure_http,
         })
     }
-}
 
-impl Credentials {
-    /// What is shown to a server that asks over HTTP.
-    fn shown(&self) -> source::Credentials {
-        match self {
-            Self::None | Self::Ssh { .. } => source::Credentials::None,
-            Self::Token(token) => source::Credentials::Token(token.into()),
-            Self::Basic { username, password } => {
-                source::Credentials::Basic { username: username.clone(), password: password.into() }
-            }
+    /// Which skills of a commit, or of a directory, are wanted.
+    pub(crate) fn selection(&self) -> Selection {
+        Selection {
+            root: self.root.clone(),
+            include: self.include.clone(),
+            exclude: self.exclude.clone(),
+            layout: self.rules.layout,
         }
+    }
+
+    /// What may enter.
+    pub(crate) fn judging(&self) -> Judging {
+        Judging { strict: self.rules.strict, block: self.rules.scan_block }
     }
 }

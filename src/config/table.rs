@@ -226,7 +226,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "WHAT",
         default: Some("accept"),
         help: "A branch that no longer contains the applied commit: accept it, or refuse it until `confirm`.",
-        not_yet: Some("refuse a rewound branch"),
         ..PLAIN
     },
     Setting {

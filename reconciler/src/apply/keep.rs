@@ -54,7 +54,7 @@ impl Staged<'_> {
         let stat = looked.map_err(failed(|| format!("look at `{path}`")))?;
         let stat = stat.ok_or_else(|| ApplyError::raced(path))?;
         check_unchanged(self.order.observed.at(path), &stat, &parent, path)?;
-        let id = self.target.recent().next_id(self.order.pass);
+        let id = self.free_id(mirror);
         let saved = match what {
             Keep::File { .. } => keep_file(mirror, &parent, path, &stat, &id, clear)?,
             Keep::Link => keep_link(mirror, &parent, path, &id, clear)?,
@@ -73,6 +73,16 @@ impl Staged<'_> {
             uid: stat.st_uid,
         });
         Ok(())
+    }
+
+    /// A name that keeps nothing yet: after a database was rebuilt the numbers of passes may repeat.
+    fn free_id(&self, mirror: &Mirror) -> String {
+        let is_free = |id: &String| {
+            mirror.git().find_reference(&format!("{DRIFT_REFS}{id}")).is_err()
+                && !self.target.state().join(DISPLACED).join(id).exists()
+        };
+        let next = || Some(self.target.recent().next_id(self.order.pass));
+        std::iter::from_fn(next).find(is_free).unwrap_or_default()
     }
 
     /// Opens where things are moved aside to, made where it is missing.

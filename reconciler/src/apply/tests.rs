@@ -1,5 +1,6 @@
 //! Stories of one volume: what git wants, what somebody did there, and what a pass makes of it.
 
+mod converging;
 mod publishing;
 mod racing;
 

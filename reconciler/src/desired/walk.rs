@@ -23,6 +23,18 @@ pub struct Memory {
     shapes: HashMap<TreeId, Arc<Shape>>,
 }
 
+impl Memory {
+    /// How many directories it knows.
+    pub fn len(&self) -> usize {
+        self.shapes.len()
+    }
+
+    /// Whether it knows none.
+    pub fn is_empty(&self) -> bool {
+        self.shapes.is_empty()
+    }
+}
+
 /// What a directory is, as far as a walk must know.
 #[derive(Debug)]
 enum Shape {

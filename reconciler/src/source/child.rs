@@ -75,10 +75,10 @@ fn answer(input: impl Read, output: &mut impl Write) -> Result<Fetched, FetchErr
     process::bind_to(request.parent)
         .and_then(|()| process::confine(request.max_memory))
         .map_err(|detail| FetchError::Child { url: request.url.clone(), detail })?;
-    let mut told = Instant::now();
+    let mut told: Option<Instant> = None;
     download::run(&request, &mut |progress| {
-        if told.elapsed() >= PROGRESS_EVERY {
-            told = Instant::now();
+        if told.is_none_or(|told| told.elapsed() >= PROGRESS_EVERY) {
+            told = Some(Instant::now());
             // A parent that has gone takes this process with it.
             let _ = say(output, &Line::Progress(progress));
         }

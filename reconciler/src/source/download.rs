@@ -1,8 +1,8 @@
 //! What the child of a fetch does: list, choose, download, and point the tip at the commit.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,18 @@ use super::reference::{Advertised, Reference, Wanted};
 use super::url::RepoUrl;
 use crate::ids::CommitId;
 
+/// Depths, as libgit2 takes them: the commit alone, all that is missing, and the lifting of every limit
+/// that was set before.
+const ALONE: i32 = 1;
+const EVERYTHING: i32 = 0;
+const UNSHALLOW: i32 = i32::MAX;
+
+/// What libgit2 says of a server that knows no depth; it has no code for it.
+const NO_SHALLOW: &str = "doesn't support shallow";
+
+/// The longest text of a server that an error repeats, in characters.
+const MAX_FOREIGN: usize = 300;
+
 /// One fetch, in the process that is there for it.
 struct Download<'a> {
     request: &'a Request,
@@ -32,6 +44,8 @@ struct Download<'a> {
     held: u64,
     /// Whether the mirror has a history to add to.
     has_history: bool,
+    /// Whether it was ended because the mirror would be too large: libgit2 has no word of its own for it.
+    is_beyond: Cell<bool>,
 }
 
 /// Runs the fetch that is asked for.
@@ -56,7 +70,8 @@ pub(super) fn run(request: &Request, progress: &mut dyn FnMut(Progress)) -> Resu
     }
     let address = address(&url).ok_or_else(|| child("its path is not absolute".to_owned()))?;
     let has_history = super::mirror::has_history(&mirror);
-    Download { request, session, address, mirror, held, has_history }.run(&reference, progress)
+    Download { request, session, address, mirror, held, has_history, is_beyond: Cell::new(false) }
+        .run(&reference, progress)
 }
 
 /// A path as a file URL: libgit2 takes a bare path with a colon for an SSH address.
@@ -104,10 +119,17 @@ impl Download<'_> {
         if self.has_history && self.has(id) {
             return Ok((wanted, true));
         }
-        let refspec = format!("+{source}:{TIP}");
-        let taken = connection.remote().download(&[refspec], Some(&mut self.options(self.depth(), progress)));
+        let _shallow = self.session.is_none().then(|| Shallow::keep(&self.mirror));
+        let refspec = [format!("+{source}:{TIP}")];
+        let mut take =
+            |depth| connection.remote().download(&refspec, Some(&mut self.options(depth, progress)));
+        let taken = match take(self.depth(&wanted)) {
+            Err(error) if error.message().contains(NO_SHALLOW) => take(EVERYTHING),
+            taken => taken,
+        };
         match (taken, &wanted) {
-            (Ok(()), _) => Ok((wanted, true)),
+            (Ok(()), Wanted::Listed { .. }) => Ok((wanted, true)),
+            (Ok(()), Wanted::Unlisted(_)) => Ok((wanted, self.has(id))),
             (Err(error), Wanted::Listed { .. }) => Err(self.failure(&error)),
             // Servers may refuse ids that they do not list, each in its own words.
             (Err(error), Wanted::Unlisted(_)) => match self.failure(&error) {
@@ -126,26 +148,36 @@ impl Download<'_> {
         let mut remote = self.mirror.remote_anonymous(&self.address).map_err(|e| self.failure(&e))?;
         let refspecs =
             ["+refs/heads/*:refs/skill-sync/remote/heads/*", "+refs/tags/*:refs/skill-sync/remote/tags/*"];
-        remote.download(&refspecs, Some(&mut self.options(0, progress))).map_err(|e| self.failure(&e))?;
+        // What lies behind the end of a shallow history comes only when it is asked for.
+        let is_cut = self.session.is_some() && self.mirror.is_shallow();
+        let depth = if is_cut { UNSHALLOW } else { EVERYTHING };
+        let taken = remote.download(&refspecs, Some(&mut self.options(depth, progress)));
+        taken.map_err(|e| self.failure(&e))?;
         if self.has(commit.oid()) {
             return Ok(());
         }
         Err(FetchError::NoSuchCommit { url: self.request.url.clone(), commit })
     }
 
-    /// One commit for the first fetch; later ones bring what lies between. libgit2 reads no less than
-    /// everything from a local path.
-    fn depth(&self) -> i32 {
-        i32::from(self.session.is_some() && !self.has_history)
+    /// One commit for the first fetch, and for one that is asked for by its id; later fetches bring what
+    /// lies between. libgit2 reads no less than everything from a local path.
+    fn depth(&self, wanted: &Wanted) -> i32 {
+        let alone = !self.has_history || matches!(wanted, Wanted::Unlisted(_));
+        if alone && self.session.is_some() { ALONE } else { EVERYTHING }
     }
 
-    fn options<'p>(&self, depth: i32, progress: &'p RefCell<&mut dyn FnMut(Progress)>) -> FetchOptions<'p> {
+    fn options<'p>(
+        &'p self,
+        depth: i32,
+        progress: &'p RefCell<&mut dyn FnMut(Progress)>,
+    ) -> FetchOptions<'p> {
         let room = self.request.max_repo_bytes.saturating_sub(self.held);
         let mut callbacks = RemoteCallbacks::new();
         callbacks.transfer_progress(move |now| {
             let now = Progress::from(&now);
             (progress.borrow_mut())(now);
-            now.received_bytes <= room
+            self.is_beyond.set(now.received_bytes > room);
+            !self.is_beyond.get()
         });
         let mut options = FetchOptions::new();
         options.remote_callbacks(callbacks).download_tags(AutotagOption::None).depth(depth);
@@ -205,12 +237,34 @@ impl Download<'_> {
                 failure => failure,
             };
         }
-        match (error.class(), error.code()) {
-            (_, git2::ErrorCode::User) => FetchError::TooLarge { url, limit: self.request.max_repo_bytes },
-            (ErrorClass::NoMemory, _) => FetchError::Memory { url, limit: self.request.max_memory },
-            (ErrorClass::Os | ErrorClass::Filesystem, _) => local(self.request, error),
-            _ => FetchError::Broken { url, detail: error.message().to_owned() },
+        match error.class() {
+            _ if self.is_beyond.get() => FetchError::TooLarge { url, limit: self.request.max_repo_bytes },
+            ErrorClass::NoMemory => FetchError::Memory { url, limit: self.request.max_memory },
+            ErrorClass::Os | ErrorClass::Filesystem => local(self.request, error),
+            _ => FetchError::Broken { url, detail: error.message().chars().take(MAX_FOREIGN).collect() },
         }
+    }
+}
+
+/// Puts the end of a shallow history back when it is dropped: libgit2's local transport knows of none
+/// and removes the note, which makes the mirror look broken.
+struct Shallow {
+    path: PathBuf,
+    ends: Vec<u8>,
+}
+
+impl Shallow {
+    fn keep(mirror: &Repository) -> Option<Self> {
+        let path = mirror.path().join("shallow");
+        let ends = std::fs::read(&path).ok()?;
+        Some(Self { path, ends })
+    }
+}
+
+impl Drop for Shallow {
+    fn drop(&mut self) {
+        // Where it cannot be written, the parent's check of the commit is what fails.
+        let _ = std::fs::write(&self.path, &self.ends);
     }
 }
 

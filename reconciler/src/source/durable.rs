@@ -64,21 +64,27 @@ impl Durable {
     pub(super) fn sync(&mut self) -> Result<(), MirrorError> {
         let mut news = News::default();
         self.look(&self.root, &mut news)?;
-        let changed: Vec<_> = news.directories.iter().filter(|(path, now)| self.differs(path, now)).collect();
-        if changed.is_empty() {
-            self.remember(news);
-            return Ok(());
+        let differing = news.directories.iter().filter(|(path, now)| self.differs(path, now));
+        let changed: Vec<_> = differing.map(|(path, _)| path.clone()).collect();
+        if !changed.is_empty() {
+            self.write_out(&mut news, changed)?;
         }
-        if news.files.len() > FEW {
+        self.known.extend(news.directories);
+        Ok(())
+    }
+
+    fn write_out(&self, news: &mut News, changed: Vec<PathBuf>) -> Result<(), MirrorError> {
+        let are_many = news.files.len() > FEW;
+        if are_many {
             let root = File::open(&self.root).map_err(MirrorError::io("open", &self.root))?;
             rustix::fs::syncfs(root).map_err(|e| MirrorError::io("sync", &self.root)(e.into()))?;
         } else {
             news.files.iter().try_for_each(|path| sync_one(path))?;
         }
-        mark_packs(&news.files)?;
-        changed.iter().try_for_each(|(path, _)| sync_one(path))?;
-        self.remember(news);
-        Ok(())
+        let marked = news.mark_packs()?;
+        // The file system as a whole was synced before the marks were made.
+        let unsynced = if are_many { marked } else { changed };
+        unsynced.iter().try_for_each(|path| sync_one(path))
     }
 
     /// Lists the directories that changed, and the files in them that are not known.
@@ -117,9 +123,25 @@ impl Durable {
             known.files != now.files || !same_directories
         })
     }
+}
 
-    fn remember(&mut self, news: News) {
-        self.known.extend(news.directories);
+impl News {
+    /// Marks the packs whose bytes are durable now; tells the directories that hold the marks.
+    fn mark_packs(&mut self) -> Result<Vec<PathBuf>, MirrorError> {
+        let is_pack = |path: &&PathBuf| path.extension().is_some_and(|end| end == "pack");
+        let mut marked = Vec::new();
+        for mark in self.files.iter().filter(is_pack).map(|path| path.with_extension("keep")) {
+            let made = File::options().create(true).append(true).open(&mark);
+            let metadata = made.and_then(|file| file.metadata()).map_err(MirrorError::io("create", &mark))?;
+            let (Some(parent), Some(name)) = (mark.parent(), mark.file_name()) else { continue };
+            for (_, now) in self.directories.iter_mut().filter(|(path, _)| path == parent) {
+                now.files.insert(name.to_owned(), Stamp::of(&metadata));
+                now.stamp = None;
+            }
+            marked.push(parent.to_owned());
+        }
+        marked.dedup();
+        Ok(marked)
     }
 }
 
@@ -132,11 +154,62 @@ fn sync_one(path: &Path) -> Result<(), MirrorError> {
     File::open(path).and_then(|file| file.sync_all()).map_err(MirrorError::io("sync", path))
 }
 
-/// Marks the packs whose bytes are durable now.
-fn mark_packs(files: &[PathBuf]) -> Result<(), MirrorError> {
-    let packs = files.iter().filter(|path| path.extension().is_some_and(|end| end == "pack"));
-    packs.map(|path| path.with_extension("keep")).try_for_each(|mark| {
-        let made = File::options().create(true).append(true).open(&mark);
-        made.map(drop).map_err(MirrorError::io("create", &mark))
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new_files(durable: &Durable) -> Vec<String> {
+        let mut news = News::default();
+        durable.look(&durable.root, &mut news).unwrap();
+        let mut names: Vec<_> = news
+            .files
+            .iter()
+            .map(|path| path.strip_prefix(&durable.root).unwrap().display().to_string())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn only_what_is_new_is_synced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::create_dir_all(path("objects/pack")).unwrap();
+        fs::write(path("HEAD"), "ref: refs/heads/main\n").unwrap();
+        let mut durable = Durable::new(dir.path());
+        assert_eq!(new_files(&durable), ["HEAD"]);
+        durable.sync().unwrap();
+        assert!(new_files(&durable).is_empty());
+
+        fs::create_dir(path("objects/ab")).unwrap();
+        fs::write(path("objects/ab/cd"), "object").unwrap();
+        fs::write(path("HEAD.lock"), "ref: refs/heads/other\n").unwrap();
+        fs::rename(path("HEAD.lock"), path("HEAD")).unwrap();
+        assert_eq!(new_files(&durable), ["HEAD", "objects/ab/cd"]);
+        durable.sync().unwrap();
+        assert!(new_files(&durable).is_empty());
+    }
+
+    #[test]
+    fn a_pack_is_marked_once_it_is_durable_few_or_many() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut durable = Durable::new(dir.path());
+        for n in [1, 2 * FEW] {
+            for name in (0..n).map(|i| format!("pack-{n}-{i}")) {
+                fs::write(dir.path().join(&name).with_extension("pack"), "pack").unwrap();
+                fs::write(dir.path().join(&name).with_extension("idx"), "idx").unwrap();
+            }
+            durable.sync().unwrap();
+            assert!(new_files(&durable).is_empty(), "the marks are durable too");
+            assert!((0..n).all(|i| dir.path().join(format!("pack-{n}-{i}.keep")).exists()));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_synced_is_an_error_that_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let gone = dir.path().join("repo.git");
+        let error = Durable::new(&gone).sync().unwrap_err();
+        assert!(error.to_string().contains("repo.git"), "{error}");
+    }
 }

@@ -16,8 +16,8 @@ use super::{Mirror, Source};
 use crate::cancel::Cancel;
 use crate::ids::CommitId;
 
-/// The longest line of the child's, in bytes.
-const MAX_LINE: u64 = 64 * 1024;
+/// The longest line of the child's, in bytes: room for a reference of 64 KiB, escaped.
+const MAX_LINE: u64 = 1 << 20;
 /// How long a child may live after it closed its output.
 const END_WAIT: Duration = Duration::from_secs(1);
 /// How often a request to stop is looked for.

@@ -173,23 +173,14 @@ mod tests {
         }
 
         fn forget(&self, id: CommitId) {
-            let (dir, file) = id.to_string().split_at(2).clone_pair();
-            std::fs::remove_file(self.mirror.path().join("objects").join(dir).join(file)).unwrap();
+            let digits = id.to_string();
+            let object = self.mirror.path().join("objects").join(&digits[..2]).join(&digits[2..]);
+            std::fs::remove_file(object).unwrap();
         }
 
         /// As another process sees it, without libgit2's object cache.
         fn ancestry(&self, older: CommitId, newer: CommitId) -> Ancestry {
             Mirror::open(self.mirror.path()).unwrap().is_ancestor(older, newer).unwrap()
-        }
-    }
-
-    trait ClonePair {
-        fn clone_pair(self) -> (String, String);
-    }
-
-    impl ClonePair for (&str, &str) {
-        fn clone_pair(self) -> (String, String) {
-            (self.0.to_owned(), self.1.to_owned())
         }
     }
 

@@ -190,7 +190,7 @@ impl Session {
             ureq::Error::Timeout(_) => self.timed_out(),
             ureq::Error::HostNotFound => FetchError::Dns { url, detail: "it has no address".to_owned() },
             ureq::Error::Io(error) => of_io(url, &error),
-            error => of_text(url, error.to_string()),
+            error => of_text(url, &error.to_string()),
         }
     }
 }
@@ -202,16 +202,16 @@ fn of_io(url: String, error: &io::Error) -> FetchError {
         return FetchError::Dns { url, detail };
     }
     match error.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::Other => of_text(url, detail),
+        io::ErrorKind::InvalidData | io::ErrorKind::Other => of_text(url, &detail),
         _ => FetchError::Unreachable { url, detail },
     }
 }
 
-fn of_text(url: String, detail: String) -> FetchError {
+fn of_text(url: String, detail: &str) -> FetchError {
     if detail.contains("certificate") {
-        FetchError::Tls { url, detail: foreign(&detail) }
+        FetchError::Tls { url, detail: foreign(detail) }
     } else {
-        FetchError::Broken { url, detail: foreign(&detail) }
+        FetchError::Broken { url, detail: foreign(detail) }
     }
 }
 

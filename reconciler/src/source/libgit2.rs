@@ -56,3 +56,18 @@ where
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_configuration_of_the_machine_or_the_user_is_read() {
+        initialise();
+        for level in [ConfigLevel::ProgramData, ConfigLevel::System, ConfigLevel::XDG, ConfigLevel::Global] {
+            // SAFETY: nothing writes these globals after `initialise`.
+            let path = unsafe { git2::opts::get_search_path(level) }.unwrap();
+            assert!(path.is_empty(), "{level:?}: {path:?}");
+        }
+    }
+}

@@ -3,25 +3,21 @@
 //! Its references are ours alone, below `refs/skill-sync/`; they keep objects alive, and what the
 //! remote deletes stays. Nothing in it is ever collected or repacked.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use git2::build::TreeUpdateBuilder;
-use git2::{ErrorClass, ErrorCode, FileMode as GitMode, Oid, Repository};
+use git2::{ErrorClass, ErrorCode, Oid, Repository};
 
 use super::durable::Durable;
 use super::{libgit2, sweep};
-use crate::ids::{BlobId, CommitId, TreeId};
+use crate::ids::{BlobId, CommitId};
 use crate::report::Remedy;
-use crate::tree::{FileMode, FileVersion, SkillVersion, Skills};
+use crate::tree::Skills;
 
 /// The commit that the last fetch brought.
 pub(super) const TIP: &str = "refs/skill-sync/remote/tip";
-/// The tree of what is served.
-const SERVED: &str = "refs/skill-sync/served";
 
 /// The bare repository in the state directory.
 ///
@@ -31,8 +27,10 @@ pub struct Mirror {
     path: PathBuf,
     repository: Repository,
     durable: RefCell<Durable>,
+    /// Whether this process has looked for what a power cut left.
+    is_settled: Cell<bool>,
     /// What `refs/skill-sync/served` was last pointed at by us, to write only what changed.
-    served: RefCell<Option<(Skills, Oid)>>,
+    pub(super) served: RefCell<Option<(Skills, Oid)>>,
 }
 
 /// Says why the mirror cannot be used.
@@ -125,6 +123,7 @@ impl Mirror {
             path: path.to_owned(),
             repository,
             durable: RefCell::new(Durable::new(path)),
+            is_settled: Cell::new(false),
             served: RefCell::new(None),
         })
     }
@@ -145,7 +144,13 @@ impl Mirror {
     /// # Errors
     /// What the file system says.
     pub fn sweep(&self) -> Result<(), MirrorError> {
-        sweep::sweep(&self.path)
+        sweep::sweep(&self.path)?;
+        // The power was not cut since this process began.
+        if !self.is_settled.get() {
+            sweep::settle(&self.repository)?;
+            self.is_settled.set(true);
+        }
+        Ok(())
     }
 
     /// Whether a fetch has brought something, so that the next is no first one.
@@ -178,6 +183,13 @@ impl Mirror {
     /// Nothing is promised about bytes whose keeping failed.
     pub fn keep_blob(&self, refname: &str, bytes: &[u8]) -> Result<BlobId, MirrorError> {
         let id = self.repository.blob(bytes).map_err(|e| self.unwritten("a blob", e))?;
+        // libgit2 writes no object that it takes for present, also where a power cut emptied its file.
+        let kept = self.read_blob(id.into())?;
+        if kept != bytes {
+            return Err(
+                self.damaged(&format!("blob {id}"), git2::Error::from_str("it reads back as other bytes"))
+            );
+        }
         self.point(refname, id)?;
         self.sync()?;
         Ok(id.into())
@@ -204,31 +216,6 @@ impl Mirror {
         self.point(refname, id.oid())
     }
 
-    /// Writes the served set as a tree and keeps it alive under `refs/skill-sync/served`, from which a
-    /// lost database is made again; durable after the next [`sync`](Self::sync).
-    ///
-    /// Only what differs from the last call is written.
-    ///
-    /// # Errors
-    /// A blob that is not there.
-    pub fn pin_served(&self, skills: &Skills) -> Result<TreeId, MirrorError> {
-        let (before, base) = match self.served.take() {
-            Some((before, tree)) => (before, tree),
-            None => {
-                let empty = self.repository.treebuilder(None).and_then(|builder| builder.write());
-                (Skills::new(), empty.map_err(|e| self.unwritten("an empty tree", e))?)
-            }
-        };
-        let mut update = TreeUpdateBuilder::new();
-        describe_change(&mut update, &before, skills);
-        let base = self.repository.find_tree(base).map_err(|e| self.damaged("the served tree", e))?;
-        let tree = update.create_updated(&self.repository, &base);
-        let tree = tree.map_err(|e| self.unwritten("the served tree", e))?;
-        self.point(SERVED, tree)?;
-        self.served.replace(Some((skills.clone(), tree)));
-        Ok(tree.into())
-    }
-
     /// Makes everything that was written durable: packs and their indexes, objects, references and the
     /// directories that name them. It costs next to nothing where nothing is new.
     ///
@@ -244,7 +231,7 @@ impl Mirror {
         tree.map(drop).map_err(|e| self.damaged(&format!("commit {id}"), e))
     }
 
-    fn point(&self, refname: &str, id: Oid) -> Result<(), MirrorError> {
+    pub(super) fn point(&self, refname: &str, id: Oid) -> Result<(), MirrorError> {
         if self.repository.refname_to_id(refname).is_ok_and(|old| old == id) {
             return Ok(());
         }
@@ -256,36 +243,9 @@ impl Mirror {
         MirrorError::Damaged { path: self.path.clone(), object: object.to_owned(), source }
     }
 
-    fn unwritten(&self, what: &str, source: git2::Error) -> MirrorError {
+    pub(super) fn unwritten(&self, what: &str, source: git2::Error) -> MirrorError {
         MirrorError::Write { path: self.path.clone(), what: what.to_owned(), source }
     }
-}
-
-/// Says what differs between two served sets, file by file.
-fn describe_change(update: &mut TreeUpdateBuilder, before: &Skills, after: &Skills) {
-    let unchanged = |id, skill: &Arc<SkillVersion>| before.get(id).is_some_and(|old| Arc::ptr_eq(old, skill));
-    let changed = || after.iter().filter(|(id, skill)| !unchanged(id, skill));
-    let mut kept = std::collections::BTreeSet::new();
-    for (path, file) in changed().flat_map(|(_, skill)| &skill.files) {
-        upsert(update, path.as_str(), *file);
-        kept.insert(path);
-    }
-    for (id, skill) in before {
-        if after.get(id).is_some_and(|new| Arc::ptr_eq(new, skill)) {
-            continue;
-        }
-        for path in skill.files.keys().filter(|path| !kept.contains(path)) {
-            update.remove(path.as_str());
-        }
-    }
-}
-
-fn upsert(update: &mut TreeUpdateBuilder, path: &str, file: FileVersion) {
-    let mode = match file.mode {
-        FileMode::Regular => GitMode::Blob,
-        FileMode::Executable => GitMode::BlobExecutable,
-    };
-    update.upsert(path, file.blob.oid(), mode);
 }
 
 /// Makes an empty mirror beside its place and renames it there: a crash in between leaves no half one.
@@ -312,42 +272,12 @@ fn create(path: &Path) -> Result<(), MirrorError> {
 
 #[cfg(test)]
 mod tests {
-    use git2::ObjectType;
-
     use super::*;
-    use crate::ids::{Digest, SkillId};
-    use crate::path::TreePath;
 
     fn mirror() -> (tempfile::TempDir, Mirror) {
         let dir = tempfile::tempdir().unwrap();
         let mirror = Mirror::open(&dir.path().join("repo.git")).unwrap();
         (dir, mirror)
-    }
-
-    fn skill(mirror: &Mirror, files: &[(&str, &str)]) -> Arc<SkillVersion> {
-        let version = |bytes: &str| FileVersion {
-            blob: mirror.repository.blob(bytes.as_bytes()).unwrap().into(),
-            digest: Digest::of(bytes.as_bytes()),
-            size: u64::try_from(bytes.len()).unwrap(),
-            mode: if bytes.starts_with("#!") { FileMode::Executable } else { FileMode::Regular },
-        };
-        let files: std::collections::BTreeMap<TreePath, _> =
-            files.iter().map(|(path, bytes)| (path.parse().unwrap(), version(bytes))).collect();
-        let entry = files.keys().next().unwrap().clone();
-        Arc::new(SkillVersion { revision: Oid::ZERO_SHA1.into(), entry, name: None, files })
-    }
-
-    fn listing(mirror: &Mirror, tree: TreeId) -> Vec<String> {
-        let mut names = Vec::new();
-        let tree = mirror.git().find_tree(tree.oid()).unwrap();
-        tree.walk(git2::TreeWalkMode::PreOrder, |dir, entry| {
-            if entry.kind() == Some(ObjectType::Blob) {
-                names.push(format!("{:o} {dir}{}", entry.filemode(), entry.name().unwrap()));
-            }
-            git2::TreeWalkResult::Ok
-        })
-        .unwrap();
-        names
     }
 
     #[test]
@@ -395,31 +325,5 @@ mod tests {
         assert_eq!(error.remedy(), Remedy::Person);
         assert!(mirror.blob_size(id).is_err());
         assert!(mirror.pin_commit("refs/skill-sync/x", "12".repeat(20).parse().unwrap()).is_err());
-    }
-
-    #[test]
-    fn the_served_tree_is_what_is_served_however_it_came_to_be() {
-        let (_dir, mirror) = mirror();
-        let flat = skill(&mirror, &[("flat.md", "one")]);
-        let folder = skill(&mirror, &[("pdf/SKILL.md", "two"), ("pdf/scripts/run.sh", "#!/bin/sh")]);
-        let id = |name: &str| SkillId::new(name);
-        let both = Skills::from([(id("flat"), flat.clone()), (id("pdf"), folder)]);
-        let first = mirror.pin_served(&both).unwrap();
-        assert_eq!(
-            listing(&mirror, first),
-            ["100644 flat.md", "100644 pdf/SKILL.md", "100755 pdf/scripts/run.sh"]
-        );
-
-        let smaller = skill(&mirror, &[("pdf/SKILL.md", "three")]);
-        let second =
-            mirror.pin_served(&Skills::from([(id("flat"), flat.clone()), (id("pdf"), smaller)])).unwrap();
-        assert_eq!(listing(&mirror, second), ["100644 flat.md", "100644 pdf/SKILL.md"]);
-
-        let third = mirror.pin_served(&Skills::from([(id("flat"), flat.clone())])).unwrap();
-        assert_eq!(listing(&mirror, third), ["100644 flat.md"]);
-        assert_eq!(mirror.git().refname_to_id(SERVED).unwrap(), third.oid());
-        mirror.pin_served(&Skills::new()).unwrap();
-        assert_eq!(mirror.pin_served(&both).unwrap(), first);
-        assert_eq!(Mirror::open(&mirror.path).unwrap().pin_served(&both).unwrap(), first);
     }
 }

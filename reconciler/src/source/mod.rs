@@ -27,6 +27,7 @@ mod process;
 mod redirect;
 mod reference;
 mod retry_after;
+mod served;
 mod sweep;
 mod url;
 

@@ -6,8 +6,9 @@ use std::str::FromStr;
 use super::error::FetchError;
 use crate::ids::CommitId;
 
-/// The longest list of names in an error.
+/// The longest list of names in an error, and the longest of them, in characters.
 const NEAR: usize = 5;
+const NEAR_LENGTH: usize = 60;
 
 /// What is followed in a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -128,7 +129,8 @@ impl Reference {
 
     fn missing(&self, url: &str, listed: &[Advertised]) -> FetchError {
         let branches: Vec<_> = listed.iter().filter_map(|r| r.name.strip_prefix("refs/heads/")).collect();
-        let mut near: Vec<_> = branches.iter().take(NEAR).map(|name| (*name).to_owned()).collect();
+        let mut near: Vec<String> =
+            branches.iter().take(NEAR).map(|name| name.chars().take(NEAR_LENGTH).collect()).collect();
         if branches.len() > NEAR {
             near.push("…".to_owned());
         }

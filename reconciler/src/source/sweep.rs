@@ -6,6 +6,8 @@ use std::fs::{self, DirEntry};
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use git2::{Oid, Repository};
+
 use super::libgit2;
 use super::mirror::MirrorError;
 
@@ -20,6 +22,46 @@ pub(super) fn sweep(root: &Path) -> Result<(), MirrorError> {
     remove_leftovers(&objects, false)?;
     remove_leftovers(&objects.join("pack"), false)?;
     settle_packs(&objects.join("pack"))
+}
+
+/// Removes what a power cut left of files that were not synced yet: empty objects, and references that
+/// are empty or name what never reached the disk. libgit2 would take the first for present, and refuse
+/// to fetch because of the second.
+pub(super) fn settle(repository: &Repository) -> Result<(), MirrorError> {
+    let objects = repository.path().join("objects");
+    for shard in entries(&objects)? {
+        let is_shard = shard.file_name().len() == 2;
+        for object in if is_shard { entries(&shard.path())? } else { Vec::new() } {
+            let metadata = object.metadata().map_err(MirrorError::io("look at", &object.path()))?;
+            if metadata.len() == 0 {
+                remove_broken(&object.path())?;
+            }
+        }
+    }
+    settle_references(repository, &repository.path().join("refs"))
+}
+
+fn settle_references(repository: &Repository, dir: &Path) -> Result<(), MirrorError> {
+    for entry in entries(dir)? {
+        let path = entry.path();
+        if entry.file_type().map_err(MirrorError::io("look at", &path))?.is_dir() {
+            settle_references(repository, &path)?;
+        } else if !names_an_object(repository, &path)? {
+            remove_broken(&path)?;
+        }
+    }
+    Ok(())
+}
+
+fn names_an_object(repository: &Repository, path: &Path) -> Result<bool, MirrorError> {
+    let text = fs::read(path).map_err(MirrorError::io("read", path))?;
+    let id = std::str::from_utf8(&text).ok().and_then(|text| Oid::from_str(text.trim_end()).ok());
+    Ok(id.is_some_and(|id| repository.odb().is_ok_and(|odb| odb.exists(id))))
+}
+
+fn remove_broken(path: &Path) -> Result<(), MirrorError> {
+    tracing::warn!(path = %path.display(), "removing what a power cut left broken");
+    remove(path)
 }
 
 fn is_leftover(name: &str) -> bool {
@@ -48,9 +90,8 @@ fn settle_packs(dir: &Path) -> Result<(), MirrorError> {
         match path.extension().and_then(|end| end.to_str()) {
             Some("idx") if !has("pack") => remove(&path)?,
             Some("pack") if !has("keep") && !is_whole(&path)? => {
-                tracing::warn!(pack = %path.display(), "removing a pack that is not whole");
                 remove(&path.with_extension("idx"))?;
-                remove(&path)?;
+                remove_broken(&path)?;
             }
             _ => {}
         }

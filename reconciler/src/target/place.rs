@@ -51,9 +51,10 @@ pub(super) fn plain(path: &Path) -> PathBuf {
 /// The state directory must not hold the target (it becomes 0700), and in the target it must have a
 /// name that is ours.
 pub(super) fn check_overlap(target: &Path, state: &Path) -> Result<(), TargetError> {
-    let inside = state.strip_prefix(target).ok().map(|below| below.to_string_lossy().into_owned());
+    let (real_target, real_state) = (resolved(target), resolved(state));
+    let inside = real_state.strip_prefix(&real_target).ok().map(Path::to_string_lossy);
     let is_ours = inside.is_none_or(|below| below.starts_with(RESERVED_PREFIX));
-    if is_ours && !target.starts_with(state) {
+    if is_ours && !real_target.starts_with(&real_state) {
         return Ok(());
     }
     Err(TargetError::Overlap { target: target.to_owned(), state: state.to_owned() })
@@ -73,6 +74,15 @@ pub(super) fn check_mounted(target: &Path) -> Result<(), TargetError> {
 fn existing(path: &Path) -> &Path {
     let exists = |path: &&Path| !matches!(rustix::fs::stat(*path), Err(Errno::NOENT | Errno::NOTDIR));
     path.ancestors().find(exists).unwrap_or(path)
+}
+
+/// The path without the links in what exists of it.
+fn resolved(path: &Path) -> PathBuf {
+    let existing = existing(path);
+    match (existing.canonicalize(), path.strip_prefix(existing)) {
+        (Ok(real), Ok(rest)) => real.join(rest),
+        _ => path.to_owned(),
+    }
 }
 
 /// Opens the target, made with what is missing above it.

@@ -126,6 +126,9 @@ fn a_state_directory_that_overlaps_the_target_is_refused() {
         assert_eq!(error.remedy(), Remedy::Person);
         assert!(!root.path().join("skills").exists(), "nothing was created");
     }
+    symlink(root.path(), root.path().join("detour")).expect("linked");
+    let error = open(root.path(), "skills", "detour").expect_err("refused");
+    assert!(matches!(error, TargetError::Overlap { .. }), "the same by another way: {error:?}");
     open(root.path(), "skills", "skills/.skill-sync~").expect("that name is ours");
 }
 

@@ -228,7 +228,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod testing;
+pub(crate) mod testing;
 
 #[cfg(test)]
 mod tests {

@@ -93,6 +93,21 @@ fn a_drifted_file_is_put_right_and_its_bytes_can_be_had_back() {
 }
 
 #[test]
+fn what_was_kept_is_never_overwritten_by_another_pass_of_the_same_number() {
+    let mut world = World::new();
+    world.serve(&PDF).expect("applied");
+    fs::write(world.at("flat.md"), "first").expect("written");
+    world.serve(&PDF).expect("applied");
+    let World { root, target, inventory, .. } = world;
+    drop(target);
+    let mut world = World { inventory, pass: 1, ..World::below(root) };
+    fs::write(world.at("flat.md"), "second").expect("written");
+    let done = world.serve(&PDF).expect("applied");
+    assert_eq!(done.kept[0].id, "2-2");
+    assert_eq!([world.drift("2-1"), world.drift("2-2")], [b"first".to_vec(), b"second".to_vec()]);
+}
+
+#[test]
 fn drift_of_every_kind_is_put_right() {
     let mut world = World::new();
     let many: Vec<(String, String)> =

@@ -127,8 +127,10 @@ fn a_change_between_look_and_keep_is_seen() {
 fn a_directory_of_ours_with_foreign_files_does_not_become_a_file() {
     let mut world = World::new();
     world.serve(&[("s/SKILL.md", "1"), ("s/b/c", "deep")]).expect("applied");
+    let decided = world.decide(&[("s/SKILL.md", "1"), ("s/b", "file")]);
     fs::write(world.at("s/b/mine"), "mine").expect("written");
-    let error = world.serve(&[("s/SKILL.md", "1"), ("s/b", "file")]).err().expect("it is occupied");
+    let staged = world.stage(&decided).expect("staged");
+    let error = staged.publish(&Cancel::new()).expect_err("it is occupied");
     assert!(matches!(&error, ApplyError::Occupied { path } if path.as_str() == "s/b"), "{error:?}");
     assert_eq!(error.remedy(), Remedy::Person);
     assert!(error.to_string().contains("holds files that are not ours"), "{error}");

@@ -92,7 +92,7 @@ fn a_directory_that_holds_nothing_asked_for_is_not_read() {
     use std::os::unix::fs::PermissionsExt as _;
     let root = volume(&[("s/SKILL.md", "s"), ("locked/x", "x"), ("a.md/x", "x")]);
     for closed in ["locked", "a.md"] {
-        fs::set_permissions(root.path().join(closed), fs::Permissions::from_mode(0)).expect("closed");
+        fs::set_permissions(root.path().join(closed), fs::Permissions::from_mode(0o000)).expect("closed");
     }
     let observed = seen(&root, &[("s/SKILL.md", 1), ("a.md", 1)], &StatCache::new(), Trust::Cache);
     assert_eq!(observed.at(&path("a.md")), Some(&Found::Directory));

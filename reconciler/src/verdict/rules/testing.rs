@@ -1,5 +1,6 @@
 //! What the tests of rules share: skills on a real disk or in a real object database, judged whole.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::desired::{self, Content, Memory};
@@ -71,6 +72,8 @@ pub(crate) enum Made<'a> {
     Blob(&'a [u8], u32),
     /// A tree, its entries in this order, whatever their names.
     Tree(Vec<(&'a [u8], Made<'a>)>),
+    /// A tree that names one thing so many times.
+    Many(usize, Box<Made<'a>>),
     /// A commit of another repository.
     Submodule,
 }
@@ -93,19 +96,46 @@ pub(crate) fn entry(text: &str) -> (&'static [u8], Made<'_>) {
 
 /// Writes a tree byte by byte: no check of git's is in its way.
 pub(crate) fn write_tree(git: &git2::Repository, entries: &[(&[u8], Made<'_>)]) -> TreeId {
+    let entries: Vec<_> = entries.iter().map(|(name, made)| (name.to_vec(), write(git, made))).collect();
+    raw_tree(git, &entries)
+}
+
+fn write(git: &git2::Repository, made: &Made<'_>) -> (u32, git2::Oid) {
+    match made {
+        Made::Blob(bytes, mode) => (*mode, git.blob(bytes).unwrap()),
+        Made::Tree(below) => (0o040_000, write_tree(git, below).oid()),
+        Made::Submodule => (0o160_000, git2::Oid::from_str(&"5".repeat(40)).unwrap()),
+        Made::Many(times, one) => {
+            let one = write(git, one);
+            let entries: Vec<_> = (0..*times).map(|n| (n.to_string().into_bytes(), one)).collect();
+            (0o040_000, raw_tree(git, &entries).oid())
+        }
+    }
+}
+
+fn raw_tree(git: &git2::Repository, entries: &[(Vec<u8>, (u32, git2::Oid))]) -> TreeId {
     let mut bytes = Vec::new();
-    for (name, made) in entries {
-        let (mode, id) = match made {
-            Made::Blob(bytes, mode) => (*mode, git.blob(bytes).unwrap()),
-            Made::Tree(below) => (0o040_000, write_tree(git, below).oid()),
-            Made::Submodule => (0o160_000, git2::Oid::from_str(&"5".repeat(40)).unwrap()),
-        };
+    for (name, (mode, id)) in entries {
         bytes.extend_from_slice(format!("{mode:o} ").as_bytes());
         bytes.extend_from_slice(name);
         bytes.push(0);
         bytes.extend_from_slice(id.as_bytes());
     }
     git.odb().unwrap().write(git2::ObjectType::Tree, &bytes).unwrap().into()
+}
+
+/// Nests files by their paths.
+pub(crate) fn nest<'a>(files: &[(&'a str, Made<'a>)]) -> Vec<(&'a [u8], Made<'a>)> {
+    let mut here: Vec<(&[u8], Made<'_>)> = Vec::new();
+    let mut below: BTreeMap<&str, Vec<(&str, Made<'_>)>> = BTreeMap::new();
+    for (path, made) in files {
+        match path.split_once('/') {
+            None => here.push((path.as_bytes(), made.clone())),
+            Some((name, rest)) => below.entry(name).or_default().push((rest, made.clone())),
+        }
+    }
+    here.extend(below.iter().map(|(name, files)| (name.as_bytes(), Made::Tree(nest(files)))));
+    here
 }
 
 /// A commit of a tree, without parents.

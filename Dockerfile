@@ -1,0 +1,43 @@
+# The image: built by cargo from the lock file, run from a Debian without a toolchain.
+
+FROM rust:1.95-bookworm AS builder
+WORKDIR /build
+
+# The dependencies alone, as a layer of their own: it is built again when Cargo.lock changes, not at
+# every change of ours. (No cache mounts: Railway refuses those whose id does not name its service.)
+COPY Cargo.toml Cargo.lock ./
+COPY reconciler/Cargo.toml reconciler/
+RUN mkdir src benches reconciler/src \
+ && echo 'fn main() {}' >src/main.rs \
+ && cp src/main.rs benches/pass.rs \
+ && touch reconciler/src/lib.rs \
+ && cargo build --release --locked --bin skill-sync
+
+# Cargo compares times, and those of a checkout may be older than the layer above.
+COPY reconciler/src reconciler/src
+COPY src src
+RUN touch src/main.rs reconciler/src/lib.rs \
+ && cargo build --release --locked --bin skill-sync
+
+FROM debian:bookworm-slim
+LABEL org.opencontainers.image.title="skill-sync" \
+      org.opencontainers.image.source="https://github.com/skill-sync/skill-sync" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0"
+
+# The certificate authorities for https, and the ssh client that ssh:// repositories are read with.
+# Not pinned: the distribution's security updates are wanted, not one version of the packages.
+# hadolint ignore=DL3008
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends ca-certificates openssh-client \
+ && rm -rf /var/lib/apt/lists/*
+
+COPY --from=builder /build/target/release/skill-sync /usr/local/bin/skill-sync
+
+# No USER: Railway mounts a volume owned by root and changes nothing about it, so another user could
+# not write the skills. Where the volume belongs to somebody, `--user UID:GID` works: nothing below
+# is written but the directory of SKILLS_DIR, and no port under 1024 is used.
+EXPOSE 3000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["/usr/local/bin/skill-sync", "healthcheck"]
+ENTRYPOINT ["/usr/local/bin/skill-sync"]
+CMD ["run"]

@@ -1,0 +1,150 @@
+//! The served set as a tree of the mirror: what a lost database is made again from.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use git2::build::TreeUpdateBuilder;
+use git2::{FileMode as GitMode, Oid};
+
+use super::mirror::{Mirror, MirrorError};
+use crate::ids::TreeId;
+use crate::tree::{FileMode, FileVersion, SkillVersion, Skills};
+
+/// The tree of what is served.
+const SERVED: &str = "refs/skill-sync/served";
+
+impl Mirror {
+    /// Writes the served set as a tree and keeps it alive under `refs/skill-sync/served`, from which a
+    /// lost database is made again; durable after the next [`sync`](Self::sync).
+    ///
+    /// Only what differs from the last call is written.
+    ///
+    /// # Errors
+    /// A blob that is not there.
+    pub fn pin_served(&self, skills: &Skills) -> Result<TreeId, MirrorError> {
+        let last = self.served.take();
+        let updated = last.and_then(|(before, base)| self.update_served(&before, base, skills).ok());
+        let tree = match updated {
+            Some(tree) => tree,
+            // From nothing: the first time, and where a file took a directory's place or the reverse.
+            None => {
+                let empty = self.git().treebuilder(None).and_then(|builder| builder.write());
+                empty
+                    .and_then(|empty| self.update_served(&Skills::new(), empty, skills))
+                    .map_err(|e| self.unwritten("the served tree", e))?
+            }
+        };
+        self.point(SERVED, tree)?;
+        self.served.replace(Some((skills.clone(), tree)));
+        Ok(tree.into())
+    }
+
+    fn update_served(&self, before: &Skills, base: Oid, skills: &Skills) -> Result<Oid, git2::Error> {
+        let mut update = TreeUpdateBuilder::new();
+        describe_change(&mut update, before, skills);
+        update.create_updated(self.git(), &self.git().find_tree(base)?)
+    }
+}
+
+/// Says what differs between two served sets, file by file.
+fn describe_change(update: &mut TreeUpdateBuilder, before: &Skills, after: &Skills) {
+    let unchanged = |id, skill: &Arc<SkillVersion>| before.get(id).is_some_and(|old| Arc::ptr_eq(old, skill));
+    let changed = || after.iter().filter(|(id, skill)| !unchanged(id, skill));
+    let mut kept = BTreeSet::new();
+    for (path, file) in changed().flat_map(|(_, skill)| &skill.files) {
+        upsert(update, path.as_str(), *file);
+        kept.insert(path);
+    }
+    for (id, skill) in before {
+        if after.get(id).is_some_and(|new| Arc::ptr_eq(new, skill)) {
+            continue;
+        }
+        for path in skill.files.keys().filter(|path| !kept.contains(path)) {
+            update.remove(path.as_str());
+        }
+    }
+}
+
+fn upsert(update: &mut TreeUpdateBuilder, path: &str, file: FileVersion) {
+    let mode = match file.mode {
+        FileMode::Regular => GitMode::Blob,
+        FileMode::Executable => GitMode::BlobExecutable,
+    };
+    update.upsert(path, file.blob.oid(), mode);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use git2::ObjectType;
+
+    use super::*;
+    use crate::ids::{Digest, SkillId};
+    use crate::path::TreePath;
+
+    fn skill(mirror: &Mirror, files: &[(&str, &str)]) -> Arc<SkillVersion> {
+        let version = |bytes: &str| FileVersion {
+            blob: mirror.git().blob(bytes.as_bytes()).unwrap().into(),
+            digest: Digest::of(bytes.as_bytes()),
+            size: u64::try_from(bytes.len()).unwrap(),
+            mode: if bytes.starts_with("#!") { FileMode::Executable } else { FileMode::Regular },
+        };
+        let files: BTreeMap<TreePath, _> =
+            files.iter().map(|(path, bytes)| (path.parse().unwrap(), version(bytes))).collect();
+        let entry = files.keys().next().unwrap().clone();
+        Arc::new(SkillVersion { revision: Oid::ZERO_SHA1.into(), entry, name: None, files })
+    }
+
+    fn listing(mirror: &Mirror, tree: TreeId) -> Vec<String> {
+        let mut names = Vec::new();
+        let tree = mirror.git().find_tree(tree.oid()).unwrap();
+        tree.walk(git2::TreeWalkMode::PreOrder, |dir, entry| {
+            if entry.kind() == Some(ObjectType::Blob) {
+                names.push(format!("{:o} {dir}{}", entry.filemode(), entry.name().unwrap()));
+            }
+            git2::TreeWalkResult::Ok
+        })
+        .unwrap();
+        names
+    }
+
+    #[test]
+    fn the_served_tree_is_what_is_served_however_it_came_to_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let mirror = Mirror::open(&dir.path().join("repo.git")).unwrap();
+        let flat = skill(&mirror, &[("flat.md", "one")]);
+        let folder = skill(&mirror, &[("pdf/SKILL.md", "two"), ("pdf/scripts/run.sh", "#!/bin/sh")]);
+        let id = |name: &str| SkillId::new(name);
+        let both = Skills::from([(id("flat"), flat.clone()), (id("pdf"), folder)]);
+        let first = mirror.pin_served(&both).unwrap();
+        assert_eq!(
+            listing(&mirror, first),
+            ["100644 flat.md", "100644 pdf/SKILL.md", "100755 pdf/scripts/run.sh"]
+        );
+
+        let smaller = skill(&mirror, &[("pdf/SKILL.md", "three")]);
+        let second =
+            mirror.pin_served(&Skills::from([(id("flat"), flat.clone()), (id("pdf"), smaller)])).unwrap();
+        assert_eq!(listing(&mirror, second), ["100644 flat.md", "100644 pdf/SKILL.md"]);
+
+        let third = mirror.pin_served(&Skills::from([(id("flat"), flat)])).unwrap();
+        assert_eq!(listing(&mirror, third), ["100644 flat.md"]);
+        assert_eq!(mirror.git().refname_to_id(SERVED).unwrap(), third.oid());
+        mirror.pin_served(&Skills::new()).unwrap();
+        assert_eq!(mirror.pin_served(&both).unwrap(), first);
+        assert_eq!(Mirror::open(mirror.path()).unwrap().pin_served(&both).unwrap(), first);
+    }
+    #[test]
+    fn a_file_that_takes_a_directorys_place_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let mirror = Mirror::open(&dir.path().join("repo.git")).unwrap();
+        let served = |files: &[(&str, &str)]| {
+            let skills = Skills::from([(SkillId::new("x"), skill(&mirror, files))]);
+            listing(&mirror, mirror.pin_served(&skills).unwrap())
+        };
+        assert_eq!(served(&[("x.md/SKILL.md", "one")]), ["100644 x.md/SKILL.md"]);
+        assert_eq!(served(&[("x.md", "two")]), ["100644 x.md"]);
+        assert_eq!(served(&[("x.md/SKILL.md", "one")]), ["100644 x.md/SKILL.md"]);
+    }
+}
