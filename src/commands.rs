@@ -139,9 +139,6 @@ pub(crate) fn run(argv: Vec<OsString>, ambient: &Ambient) -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return render::usage(&error),
     };
-    if matches!(cli.command, Command::FetchChild) {
-        return child::serve(stdin(), stdout());
-    }
     match start(cli, unknown, ambient, style) {
         Ok(code) => code,
         Err(failure) => {
@@ -188,6 +185,7 @@ fn dispatch(command: Command, context: &Context) -> Done {
         Command::Status(output) => status::run(context, output),
         Command::History(history) => history::run(context, &history),
         Command::Audit(audit) => audit::run(context, &audit),
-        _ => Err(Failure::new(USAGE, anyhow::anyhow!("this verb is not in this build"))),
+        // Its parent gave it no environment: the settings are the defaults, and none is used.
+        Command::FetchChild => Ok(child::serve(stdin(), stdout())),
     }
 }

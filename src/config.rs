@@ -25,8 +25,8 @@ mod secret;
 mod table;
 
 use inputs::Inputs;
-pub(crate) use problem::{Origin, Problem, Problems, Warning, nearest};
-pub(crate) use secret::{Secret, SecretError, webhook_secrets};
+pub(crate) use problem::{Problem, Problems, Warning};
+pub(crate) use secret::{Secret, webhook_secrets};
 pub(crate) use table::{Kind, SETTINGS, Setting};
 
 /// What the process was given besides its flags.
@@ -54,7 +54,7 @@ pub(crate) struct Demand {
 }
 
 /// The settings, parsed and whole. Paths are absolute.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
     /// `SKILLS_REPO`, without credentials in it; set wherever [`Demand::repository`] was.
     pub repository: Option<RepoUrl>,

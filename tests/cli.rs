@@ -1,20 +1,11 @@
 //! The command line as a process: what it prints where, and what it exits with.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's way to fail")]
 
 use std::path::Path;
-use std::process::Output;
+use std::process::Command;
 
-use assert_cmd::Command;
-
-/// The binary in an empty environment and an empty directory.
-fn skill_sync(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-    let mut command = Command::cargo_bin("skill-sync").expect("the binary is built");
-    command.env_clear().current_dir(directory).args(arguments).envs(variables.iter().copied());
-    command.output().expect("it starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("UTF-8")
-}
+/// A directory with the binary in it, so to speak: an empty environment and nothing else around.
+struct Place(tempfile::TempDir);
 
 struct Ended {
     code: i32,
@@ -22,11 +13,51 @@ struct Ended {
     stderr: String,
 }
 
+impl Ended {
+    fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+    }
+}
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a directory"))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a file's directory")).expect("made");
+        std::fs::write(path, text).expect("written");
+    }
+
+    /// Commits everything in `repo`.
+    fn commit(&self) {
+        let repo = git2::Repository::init(self.path().join("repo")).expect("a repository");
+        let mut index = repo.index().expect("an index");
+        index.add_all(["."], git2::IndexAddOption::DEFAULT, None).expect("added");
+        let tree = repo.find_tree(index.write_tree().expect("a tree")).expect("a tree");
+        let author = git2::Signature::now("a", "a@example.org").expect("a signature");
+        let parent = repo.head().ok().and_then(|head| head.peel_to_commit().ok());
+        let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
+        repo.commit(Some("HEAD"), &author, &author, "c", &tree, &parents).expect("a commit");
+    }
+
+    fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_skill-sync"));
+        command.env_clear().current_dir(self.path()).args(arguments).envs(variables.iter().copied());
+        let output = command.output().expect("it starts");
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+        let code = output.status.code().expect("an exit code");
+        Ended { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+}
+
 fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
-    let directory = tempfile::tempdir().expect("a directory");
-    let output = skill_sync(directory.path(), arguments, variables);
-    let code = output.status.code().expect("an exit code");
-    Ended { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    Place::new().run(arguments, variables)
 }
 
 #[test]
@@ -101,18 +132,16 @@ fn an_unknown_variable_of_ours_is_a_warning_in_the_log() {
 
 #[test]
 fn what_only_reads_makes_nothing_and_says_that_nothing_is_there() {
-    let directory = tempfile::tempdir().expect("a directory");
+    let place = Place::new();
     let readers: [(&[&str], i32); 4] =
         [(&["status"], 5), (&["history"], 5), (&["audit", "list"], 5), (&["audit", "verify"], 2)];
     for (arguments, code) in readers {
-        let arguments = [arguments, &["--dir", "skills"]].concat();
-        let output = skill_sync(directory.path(), &arguments, &[]);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
-        let stderr = text(&output.stderr);
-        assert!(stderr.starts_with("error: there is no record at "), "{stderr}");
-        assert!(stderr.contains(".skill-sync/state.db") && stderr.contains("skill-sync once"), "{stderr}");
+        let ended = place.run(&[arguments, &["--dir", "skills"]].concat(), &[]);
+        assert_eq!(ended.code, code, "{arguments:?}");
+        assert!(ended.stderr.starts_with("error: there is no record at "), "{}", ended.stderr);
+        assert!(ended.stderr.contains(".skill-sync/state.db"), "{}", ended.stderr);
     }
-    assert_eq!(std::fs::read_dir(directory.path()).expect("readable").count(), 0);
+    assert_eq!(std::fs::read_dir(place.path()).expect("readable").count(), 0);
 }
 
 #[test]
@@ -139,4 +168,133 @@ fn a_secret_is_never_in_an_error() {
     for name in ["SKILLS_REPO", "GITHUB_WEBHOOK_SECRET", "NEO4J_URI"] {
         assert!(ended.stderr.contains(name), "{}", ended.stderr);
     }
+}
+
+const GOOD: &str = "---\nname: golden-horde\ndescription: Rides at dawn.\n---\nRide.\n";
+const BAD: &str = "---\nname: swarm\n---\nSwarm.\n";
+
+#[test]
+fn validate_shows_findings_with_their_lines_and_exits_as_they_say() {
+    let place = Place::new();
+    place.write("skills/golden-horde.md", GOOD);
+    let valid = place.run(&["validate", "skills"], &[]);
+    assert_eq!((valid.code, valid.stdout.as_str(), valid.stderr.as_str()), (0, "valid: 1 skill\n", ""));
+
+    place.write("skills/swarm.md", BAD);
+    let held = place.run(&["validate", "skills"], &[]);
+    assert_eq!(held.code, 1);
+    snapbox::assert_data_eq!(
+        held.stdout,
+        snapbox::str![[r#"
+error[description-missing]: there is no `description`
+ --> skills/swarm.md:1:1
+  |
+1 | ---
+  | ^
+  |
+  = help: Add `description:` with a sentence that says what the skill does and when to use it.
+
+held: 1 of 2 skills
+
+"#]]
+    );
+    let github = place.run(&["validate", "-o", "github", "./skills"], &[]);
+    let command = "::error file=skills/swarm.md,line=1,col=1,title=description-missing::";
+    assert!(github.code == 1 && github.stdout.starts_with(command), "{}", github.stdout);
+    let json = place.run(&["validate", "-o", "json", "skills"], &[]);
+    let skills = json.json()["skills"].clone();
+    assert_eq!(
+        (json.code, &skills[0]["verdict"], &skills[1]["verdict"]),
+        (1, &"accepted".into(), &"held".into())
+    );
+    assert_eq!(skills[1]["findings"][0]["path"], "swarm.md");
+}
+
+#[test]
+fn validate_that_cannot_tell_exits_2() {
+    let missing = run(&["validate", "nowhere"], &[]);
+    assert_eq!((missing.code, missing.stdout.as_str()), (2, ""));
+    assert!(
+        missing.stderr.starts_with("error: ") && missing.stderr.contains("nowhere"),
+        "{}",
+        missing.stderr
+    );
+}
+
+#[test]
+fn one_pass_is_shown_before_reported_and_recorded() {
+    let place = Place::new();
+    place.write("repo/golden-horde.md", GOOD);
+    place.write("repo/swarm.md", BAD);
+    place.commit();
+    let source = ["--repo", "repo", "--dir", "skills"];
+    let with = |verb: &[&'static str]| place.run(&[verb, &source].concat(), &[]);
+
+    let diff = with(&["diff", "-o", "json"]);
+    assert_eq!((diff.code, &diff.json()["changes"][0]["action"]), (1, &"add".into()), "{}", diff.stderr);
+    assert!(!place.path().join("skills/golden-horde.md").exists(), "diff writes nothing there");
+
+    let once = with(&["once", "-o", "json"]);
+    let report = once.json();
+    assert_eq!((once.code, &report["outcome"]), (3, &"degraded".into()), "{}", once.stderr);
+    assert_eq!(report["held"][0]["skill"], "swarm");
+    assert_eq!(std::fs::read_to_string(place.path().join("skills/golden-horde.md")).expect("served"), GOOD);
+    let nothing = with(&["diff"]);
+    assert!(
+        nothing.code == 0 && nothing.stdout.starts_with("nothing would change at "),
+        "{}",
+        nothing.stdout
+    );
+
+    place.write("repo/swarm.md", &BAD.replace("---\nSwarm", "description: Swarms.\n---\nSwarm"));
+    place.commit();
+    let mended = with(&["once"]);
+    assert!(mended.code == 0 && mended.stdout.starts_with("applied "), "{}", mended.stdout);
+    assert!(
+        mended.stdout.contains("  add     swarm: new in git\n          + swarm.md\n"),
+        "{}",
+        mended.stdout
+    );
+
+    let status = with(&["status", "-o", "json"]).json();
+    assert_eq!((&status["sync"], &status["skills"]["serving"]), (&"Synced".into(), &2.into()));
+    assert_eq!(status["last_applied_revision"], status["last_attempted_revision"]);
+    let history = with(&["history", "-o", "json"]).json();
+    assert_eq!(history.as_array().map(Vec::len), Some(2));
+    assert!(with(&["history", "--limit", "1"]).stdout.contains("applied"));
+    let listed = with(&["audit", "list", "--limit", "3", "-o", "json"]).json();
+    assert_eq!(listed.as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn an_edited_audit_is_broken_and_names_the_record() {
+    let place = Place::new();
+    place.write("repo/golden-horde.md", GOOD);
+    place.commit();
+    assert_eq!(place.run(&["once", "--repo", "repo", "--dir", "skills"], &[]).code, 0);
+    let verify = || place.run(&["audit", "verify", "--dir", "skills"], &[]);
+    let whole = verify();
+    assert!(whole.code == 0 && whole.stdout.starts_with("whole: "), "{}", whole.stdout);
+
+    let database = rusqlite::Connection::open(place.path().join(".skill-sync/state.db")).expect("a database");
+    // The database's own guard stops accidents only: who edits the file drops it first.
+    let guards: Vec<String> = database
+        .prepare("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'")
+        .and_then(|mut query| query.query_map([], |row| row.get(0))?.collect())
+        .expect("the guards");
+    for guard in guards {
+        database.execute(&format!("DROP TRIGGER {guard}"), []).expect("dropped");
+    }
+    database.execute("UPDATE audit SET actor = 'nobody' WHERE seq = 2", []).expect("edited");
+    drop(database);
+    let broken = verify();
+    assert_eq!((broken.code, broken.stderr.as_str()), (1, ""));
+    assert!(broken.stdout.starts_with("broken: record 2: "), "{}", broken.stdout);
+}
+
+#[test]
+fn a_repository_that_is_not_there_says_what_to_do() {
+    let ended = run(&["once", "--repo", "nowhere", "--dir", "skills"], &[]);
+    assert_eq!(ended.code, 5, "{}", ended.stderr);
+    assert!(ended.stdout.starts_with("stalled in ") && ended.stdout.contains("nowhere"), "{}", ended.stdout);
 }

@@ -26,7 +26,7 @@ fn flags_of_settings_stand_before_or_after_the_verb() {
 }
 
 #[test]
-fn every_setting_but_a_secret_that_has_a_flag_has_it() {
+fn no_secret_is_a_flag() {
     for setting in SETTINGS {
         assert!(
             setting.kind != Kind::Secret || setting.flag.is_none(),

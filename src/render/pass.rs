@@ -39,7 +39,9 @@ impl fmt::Display for Text<'_, Diff> {
             write!(f, "{} {}", if changes.is_empty() { " at" } else { "" }, revision.short())?;
         }
         writeln!(f, "{}", counts(changes, held))?;
-        list(f, style, changes, held)?;
+        changes.iter().try_for_each(|change| write_change(f, style, change))?;
+        // Since when is told by a pass: one that was not made holds nothing yet.
+        held.iter().try_for_each(|held| write_held(f, style, held, ""))?;
         besides(f, style, &diff.warnings, &diff.unowned)
     }
 }
@@ -79,7 +81,7 @@ fn counts(changes: &[SkillChange], held: &[Held]) -> String {
 
 fn list(f: &mut fmt::Formatter<'_>, style: Style, changes: &[SkillChange], held: &[Held]) -> fmt::Result {
     changes.iter().try_for_each(|change| write_change(f, style, change))?;
-    held.iter().try_for_each(|held| write_held(f, style, held))
+    held.iter().try_for_each(|held| write_held(f, style, held, &format!(", held since {}", held.since)))
 }
 
 fn write_change(f: &mut fmt::Formatter<'_>, style: Style, change: &SkillChange) -> fmt::Result {
@@ -97,13 +99,13 @@ fn write_change(f: &mut fmt::Formatter<'_>, style: Style, change: &SkillChange) 
     Ok(())
 }
 
-fn write_held(f: &mut fmt::Formatter<'_>, style: Style, held: &Held) -> fmt::Result {
+fn write_held(f: &mut fmt::Formatter<'_>, style: Style, held: &Held, since: &str) -> fmt::Result {
     let skill = Terminal(&held.skill);
     let serving = match held.serving {
         Some(revision) => format!("its version of {} stays", revision.short()),
         None => "nothing of it is served".to_owned(),
     };
-    writeln!(f, "  {:7} {skill}: {serving}, held since {}", style.paint(Tone::Notice, "held"), held.since)?;
+    writeln!(f, "  {:7} {skill}: {serving}{since}", style.paint(Tone::Notice, "held"))?;
     write!(f, "          {}", Terminal(&held.path))?;
     if let Some(line) = held.line {
         write!(f, ":{line}")?;

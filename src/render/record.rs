@@ -128,9 +128,9 @@ mod tests {
             Text(rows.as_slice(), Style::Plain).to_string(),
             snapbox::str![[r#"
 PASS  STARTED                   TRIGGER  OUTCOME      REVISION      CHANGED  HELD  MS  ERROR
-9     2023-11-14T22:13:20.000Z  poll     interrupted  3f2a3f2a3f2a  0        0     41  
+9     2023-11-14T22:13:20.000Z  poll     interrupted  3f2a3f2a3f2a  0        0     41
 8     2023-11-14T22:13:20.000Z  poll     stalled      -             0        0     41  no such ref `x\u{1b}[0m`
-2-7   2023-11-14T22:13:20.000Z  poll     in_sync      3f2a3f2a3f2a  0        0     41  
+2-7   2023-11-14T22:13:20.000Z  poll     in_sync      3f2a3f2a3f2a  0        0     41
 
 "#]],
         );

@@ -119,7 +119,7 @@ OutOfSync: 9 served, 1 held
 
 CONDITION  STATUS  REASON   SINCE                     MESSAGE
 Ready      False   Guarded  2023-11-14T22:13:20.000Z  `main`\u{1b}[1m moved; confirm it
-Stalled    True    Guarded  2023-11-14T22:13:20.000Z  
+Stalled    True    Guarded  2023-11-14T22:13:20.000Z
 
 "#]],
         );

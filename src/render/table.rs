@@ -53,9 +53,10 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths: Vec<usize> = (0..self.rows[0].len()).map(|column| self.width(column)).collect();
         for row in &self.rows {
-            for (at, cell) in row.iter().enumerate() {
-                // Nothing is padded at the end of a line.
-                let width = if at + 1 == row.len() { 0 } else { widths.get(at).map_or(0, |width| width + 2) };
+            // Nothing is padded at the end of a line.
+            let last = row.iter().rposition(|cell| !cell.text.is_empty()).unwrap_or(0);
+            for (at, cell) in row.iter().enumerate().take(last + 1) {
+                let width = if at == last { 0 } else { widths.get(at).map_or(0, |width| width + 2) };
                 match cell.tone {
                     Some(tone) => write!(f, "{:width$}", self.style.paint(tone, cell.text.as_str()))?,
                     None => write!(f, "{:width$}", cell.text)?,

@@ -115,10 +115,12 @@ impl View {
     }
 
     fn summary(&self, validation: &Validation) -> Summary {
+        let of = |weight| validation.findings().filter(|finding| self.weight(finding) == weight).count();
         Summary {
             held: validation.held(),
             skills: validation.skills.len(),
-            warnings: validation.findings().filter(|finding| self.weight(finding) != Weight::Error).count(),
+            warnings: of(Weight::Warning),
+            notes: of(Weight::Note),
             style: self.style,
         }
     }
@@ -190,19 +192,22 @@ struct Summary {
     held: usize,
     skills: usize,
     warnings: usize,
+    notes: usize,
     style: Style,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { held, skills, warnings, style } = *self;
+        let Self { held, skills, warnings, notes, style } = *self;
         match (skills, held) {
             (0, _) => write!(f, "{}", style.paint(Tone::Notice, "no skills here"))?,
             (_, 0) => write!(f, "{}: {}", style.paint(Tone::Good, "valid"), count(skills, "skill"))?,
             _ => write!(f, "{}: {held} of {}", style.paint(Tone::Bad, "held"), count(skills, "skill"))?,
         }
-        if warnings > 0 {
-            write!(f, ", {}", count(warnings, "warning"))?;
+        for (number, noun) in [(warnings, "warning"), (notes, "note")] {
+            if number > 0 {
+                write!(f, ", {}", count(number, noun))?;
+            }
         }
         writeln!(f)
     }

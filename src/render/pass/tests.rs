@@ -96,16 +96,18 @@ fn a_difference_says_would_and_names_what_is_not_ours() {
     let mut diff = Diff {
         revision: revision(),
         changes: vec![update("golden-horde")],
-        held: Vec::new(),
+        held: vec![held(None)],
         warnings: Vec::new(),
         unowned: (0..7).map(unowned).collect(),
     };
     crate::render::assert_shown(
         Text(&diff, Style::Plain).to_string(),
         snapbox::str![[r#"
-would apply 3f2a3f2a3f2a: 1 updated
+would apply 3f2a3f2a3f2a: 1 updated, 1 held
   update  golden-horde: git changed
           ~ golden-horde.md
+  held    horde\u{1b}-swarm: nothing of it is served
+          horde-swarm.md:1: frontmatter-missing: the file begins without front matter; add it
   unowned cache-0/: not ours, and left as it is
   unowned cache-1/: not ours, and left as it is
   unowned cache-2/: not ours, and left as it is
@@ -116,6 +118,7 @@ would apply 3f2a3f2a3f2a: 1 updated
 "#]],
     );
     diff.changes.clear();
+    diff.held.clear();
     diff.unowned.clear();
     let text = Text(&diff, Style::Plain).to_string();
     assert_eq!(text, "nothing would change at 3f2a3f2a3f2a\n");

@@ -62,7 +62,7 @@ note[description-missing]: the front matter has no description
 --> skills/a.md
  = help: add `description: …`
 
-valid: 1 skill, 1 warning
+valid: 1 skill, 1 note
 
 "#]],
     );
