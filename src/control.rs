@@ -14,7 +14,7 @@ use crate::http::server::Accept;
 
 mod client;
 
-pub(crate) use client::{Answer, AskError, Client, ask_network};
+pub(crate) use client::{Answer, Client, ask_network};
 
 /// The socket's name in the state directory.
 const NAME: &str = "control.sock";
@@ -67,7 +67,7 @@ impl ControlSocket {
 impl Drop for ControlSocket {
     fn drop(&mut self) {
         // The next start removes what is left.
-        drop(unlinkat(&self.state, NAME, AtFlags::empty()));
+        let _ = unlinkat(&self.state, NAME, AtFlags::empty());
     }
 }
 
@@ -106,6 +106,7 @@ mod tests {
     use tempfile::tempdir;
     use tokio::sync::watch;
 
+    use super::client::AskError;
     use super::*;
     use crate::http::limits::Limits;
     use crate::http::server;

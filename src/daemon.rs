@@ -86,8 +86,14 @@ pub(crate) struct Daemon<R> {
 }
 
 struct Job<R> {
-    task: JoinHandle<(R, Option<Passed>)>,
+    task: JoinHandle<Box<Ended<R>>>,
     asked: Asked,
+}
+
+/// A pass that ended, and the reconciler back from it; none where it panicked.
+struct Ended<R> {
+    reconciler: R,
+    passed: Option<Passed>,
 }
 
 /// Who waits for a pass.
@@ -99,7 +105,7 @@ struct Asked {
 
 enum Event<R> {
     Order(Option<Order>),
-    Ended(Option<(R, Option<Passed>)>),
+    Ended(Option<Box<Ended<R>>>),
     Time,
 }
 
@@ -229,17 +235,18 @@ impl<R: Reconciler> Daemon<R> {
         let deliveries = asked.deliveries.clone();
         let cancel = self.cancel.clone();
         debug!(%trigger, "a pass begins");
-        self.view.send_modify(|view| view.begin(trigger, now()));
+        self.view.send_modify(|view| view.begin(now()));
         let task = tokio::task::spawn_blocking(move || {
             let passed = run_pass(&mut reconciler, trigger, &cancel, &deliveries);
-            (reconciler, passed)
+            Box::new(Ended { reconciler, passed })
         });
         self.running = Some(Job { task, asked });
     }
 
-    fn finish(&mut self, ended: Option<(R, Option<Passed>)>) {
+    fn finish(&mut self, ended: Option<Box<Ended<R>>>) {
         let asked = self.running.take().map(|job| job.asked).unwrap_or_default();
-        let Some((reconciler, passed)) = ended else { return };
+        let Some(ended) = ended else { return };
+        let Ended { reconciler, passed } = *ended;
         self.reconciler = Some(reconciler);
         let outcome = passed.as_ref().map_or(Outcome::Failed, |passed| passed.report.outcome);
         let pause = passed.as_ref().and_then(|passed| passed.report.retry_after);
@@ -265,7 +272,7 @@ impl<R: Reconciler> Daemon<R> {
     }
 }
 
-async fn ended<R>(running: &mut Option<Job<R>>) -> Option<(R, Option<Passed>)> {
+async fn ended<R>(running: &mut Option<Job<R>>) -> Option<Box<Ended<R>>> {
     match running {
         Some(job) => (&mut job.task).await.ok(),
         None => std::future::pending().await,
@@ -307,8 +314,13 @@ fn log_change(before: Option<&PassReport>, report: &PassReport) {
     let (outcome, trigger, took_ms) = (report.outcome, report.trigger, report.duration_ms);
     let revision = report.revision.map(|id| id.short()).unwrap_or_default();
     let (changes, held) = (report.changes.len(), report.held.len());
+    // What was applied is in sync from then on.
+    let state = |report: &PassReport| match report.outcome {
+        Outcome::Applied => Outcome::InSync,
+        other => other,
+    };
     let same = before.is_some_and(|before| {
-        before.outcome == outcome && before.revision == report.revision && before.error == report.error
+        state(before) == state(report) && before.revision == report.revision && before.error == report.error
     });
     if same && changes == 0 {
         debug!(pass, %trigger, %outcome, revision, held, took_ms, "nothing changed");

@@ -174,11 +174,11 @@ impl Watch {
         }
         let target = self.target.clone();
         drop(self.watcher.unwatch(&target));
-        self.add(target);
+        self.add(&target);
     }
 
     fn watch(&mut self, directory: TreePath) {
-        if self.add(self.target.join(directory.as_str())) {
+        if self.add(&self.target.join(directory.as_str())) {
             self.watched.insert(directory.clone());
             self.fresh.push(directory);
         }
@@ -190,8 +190,8 @@ impl Watch {
         drop(self.watcher.unwatch(&self.target.join(directory.as_str())));
     }
 
-    fn add(&mut self, path: PathBuf) -> bool {
-        let Err(error) = self.watcher.watch(&path, RecursiveMode::NonRecursive) else { return true };
+    fn add(&mut self, path: &Path) -> bool {
+        let Err(error) = self.watcher.watch(path, RecursiveMode::NonRecursive) else { return true };
         if matches!(error.kind, ErrorKind::MaxFilesWatch) && !self.limit_reached {
             self.limit_reached = true;
             tracing::warn!(

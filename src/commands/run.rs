@@ -127,7 +127,8 @@ impl Running {
 
     async fn end(self) -> Done {
         let end = self.daemon.await.context("the service broke off")?;
-        drop(self.stop.send(true));
+        // Servers that are gone have stopped.
+        let _ = self.stop.send(true);
         if end == End::Clean {
             for server in self.servers {
                 // A server that broke off has nothing left to finish.

@@ -81,7 +81,7 @@ impl Handle {
     /// Ends the service: the first time at the running pass's next safe point, then at once.
     pub(crate) async fn stop(&self) {
         // A daemon that is gone has stopped.
-        drop(self.order(Order::Stop).await);
+        let _ = self.order(Order::Stop).await;
     }
 
     async fn order(&self, order: Order) -> Result<(), Stopped> {

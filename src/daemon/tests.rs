@@ -1,7 +1,6 @@
 //! Stories of the queue and the clock. The reconciler is a script: what is told here is when passes
 //! run and who hears of them, not what they do.
 
-use std::collections::VecDeque;
 use std::sync::mpsc as blocking;
 
 use reconciler::ids::PassId;

@@ -7,7 +7,6 @@ use reconciler::ids::{CommitId, Timestamp};
 use reconciler::observed::StatCache;
 use reconciler::report::PassReport;
 use reconciler::tree::Skills;
-use reconciler::trigger::Trigger;
 
 /// What the volume holds, as the last pass left it.
 #[derive(Debug, Clone, Default)]
@@ -25,8 +24,6 @@ pub(crate) struct Served {
 /// The pass that runs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Running {
-    /// Why.
-    pub trigger: Trigger,
     /// Since when, on the clock that never goes back.
     pub since: Instant,
     /// Since when.
@@ -53,8 +50,8 @@ impl View {
         Self { served, report: None, running: None, begun: 0, next_pass_at: None }
     }
 
-    pub(super) fn begin(&mut self, trigger: Trigger, since: Instant) {
-        self.running = Some(Running { trigger, since, at: Timestamp::now() });
+    pub(super) fn begin(&mut self, since: Instant) {
+        self.running = Some(Running { since, at: Timestamp::now() });
         self.begun += 1;
     }
 

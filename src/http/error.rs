@@ -48,11 +48,6 @@ impl Problem {
     pub(crate) fn after(self, seconds: u16) -> Self {
         self.with(RETRY_AFTER, HeaderValue::from(seconds))
     }
-
-    /// The status.
-    pub(crate) fn status(&self) -> StatusCode {
-        self.status
-    }
 }
 
 impl From<Stopped> for Problem {

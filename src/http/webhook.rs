@@ -276,8 +276,8 @@ async fn decide(service: &Service, delivery: Delivery) -> Result<Answer, Answer>
     if let Some(why) = service.followed.ignores(&push, resolved.as_deref()) {
         return Ok(Answer::ignored(why));
     }
-    if let Some(id) = id.clone().filter(|_| true)
-        && service.was_delivered(id).await
+    if let Some(id) = &id
+        && service.was_delivered(id.clone()).await
     {
         return Ok(Answer::ignored("this delivery was fetched before"));
     }
