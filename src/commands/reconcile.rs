@@ -43,7 +43,9 @@ fn report(context: &Context, body: Value, output: Output) -> Done {
 
 fn accepted(body: &Value, format: Format) -> Done {
     let printed = match format {
-        Format::Text => render::print("The service takes it up; `skill-sync status` shows what it comes to.\n"),
+        Format::Text => {
+            render::print("The service takes it up; `skill-sync status` shows what it comes to.\n")
+        }
         Format::Json => render::print_json(body),
     };
     printed.context("cannot write to stdout")?;
