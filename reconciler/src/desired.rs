@@ -77,6 +77,14 @@ impl Candidate {
         self.shown(SKILL_FILE.as_bytes())
     }
 
+    /// What globs are held against besides the id; a root skill has its file only.
+    fn glob_path(&self) -> String {
+        match self.kind {
+            Kind::Root(_) => self.entry(),
+            Kind::Folder(_) | Kind::Flat { .. } => shown(&self.source),
+        }
+    }
+
     /// The name that the skill goes by on the disk: of its directory, or of its file without `.md`;
     /// none for a root skill.
     pub fn stem(&self) -> Option<&str> {
@@ -100,6 +108,8 @@ pub struct Desired {
     pub strays: Vec<Finding>,
     /// The directory that was read, for messages.
     pub root: String,
+    /// One of the skills that the globs leave out.
+    pub(crate) excluded: Option<String>,
     /// Whether an operator confirmed that there are no skills any more.
     pub(crate) emptied: bool,
     wanted: Wanted,
@@ -117,6 +127,7 @@ impl Desired {
             candidates: Vec::new(),
             strays: Vec::new(),
             root: root_shown(selection),
+            excluded: None,
             emptied: true,
             wanted: Wanted::default(),
             loose: BTreeSet::new(),
@@ -249,7 +260,7 @@ pub fn read(
     if desired.candidates.is_empty() && desired.loose.is_empty() {
         return Err(DesiredError::EmptyPath { path: desired.root, commit });
     }
-    desired.candidates.retain(|one| desired.wanted.wants(one.id.as_str(), &shown(&one.source)));
+    desired.select();
     Ok(desired)
 }
 
@@ -297,6 +308,17 @@ impl Desired {
         self.loose.extend(found.loose.iter().map(|path| shown(path)));
         self.strays.extend(found.submodules.iter().map(|path| rules::stray_submodule::at(&shown(path))));
         Ok(())
+    }
+
+    /// Leaves out what the globs do not want. A root skill would own that too, so it is remembered
+    /// that there is something beside it.
+    fn select(&mut self) {
+        let wanted = &self.wanted;
+        let is_wanted = |one: &Candidate| wanted.wants(one.id.as_str(), &one.glob_path());
+        let excluded =
+            self.candidates.iter().find(|one| !is_wanted(one) && !matches!(one.kind, Kind::Root(_)));
+        self.excluded = excluded.map(Candidate::entry);
+        self.candidates.retain(is_wanted);
     }
 
     /// A file, or a link, directly in `SKILLS_PATH`.

@@ -22,7 +22,7 @@ use crate::plan::{self, Plan, PlanOptions, PruneLimit};
 use crate::record::{AppliedSource, Inventory, Record, Settled};
 use crate::report::{Diff, PassReport};
 use crate::source::{self, Ancestry, Fetched, Mirror, Progress};
-use crate::target::{Locked, Target};
+use crate::target::{Locked, Target, TargetError};
 use crate::tree::{AcceptedTree, Skills};
 use crate::trigger::Trigger;
 use crate::verdict::{self, MemoryCache};
@@ -37,10 +37,14 @@ pub const MIRROR: &str = "repo.git";
 /// The name of the database in the state directory.
 pub const DATABASE: &str = "state.db";
 
+/// The reference of the mirror that keeps the applied commit alive.
+const APPLIED: &str = "refs/skill-sync/applied";
+
 /// Keeps one target equal to one source. It holds the locks of both directories as long as it lives.
 pub struct Engine {
     options: Options,
-    target: Arc<Target>,
+    /// None only while it is opened anew.
+    target: Option<Arc<Target>>,
     mirror: Mirror,
     record: Record,
     inventory: Inventory,
@@ -56,13 +60,18 @@ impl Engine {
     /// # Errors
     /// [`OpenError`] names what cannot be used, why, and what to do.
     pub fn open(options: Options, wait: Duration, cancel: &Cancel) -> Result<Self, OpenError> {
-        let target = Target::open(&options.target, &options.state, options.require_mount, wait, cancel)?;
+        let target = lock(&options, wait, cancel)?;
+        Self::over(options, target)
+    }
+
+    /// Opens mirror and database of a target that is locked.
+    fn over(options: Options, target: Arc<Target>) -> Result<Self, OpenError> {
         let mirror = Mirror::open(&options.state.join(MIRROR))?;
         let record = Record::open(&options.state.join(DATABASE), &options.environment)?;
         let inventory = record.inventory()?;
         let (memory, verdicts) = (desired::Memory::default(), MemoryCache::default());
         let next = PassId(record.passes(1, None)?.first().map_or(1, |row| row.last.0 + 1));
-        Ok(Self { options, target: Arc::new(target), mirror, record, inventory, memory, verdicts, next })
+        Ok(Self { options, target: Some(target), mirror, record, inventory, memory, verdicts, next })
     }
 
     /// What this engine keeps equal to what.
@@ -99,7 +108,8 @@ impl Engine {
     /// What would end a pass before its plan.
     pub fn diff(&mut self, cancel: &Cancel, progress: &mut dyn FnMut(Progress)) -> Result<Diff, PassError> {
         let mut pass = Pass::new(self.next, Trigger::Manual);
-        self.target.locked()?;
+        self.hold(cancel)?;
+        self.mirror.sweep()?;
         self.look(&mut pass, cancel, progress)?;
         Ok(self.report_diff(pass))
     }
@@ -110,16 +120,35 @@ impl Engine {
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), PassError> {
-        let target = Arc::clone(&self.target);
+        let target = self.hold(cancel)?;
         let target = target.locked()?;
-        if !self.record.is_same_file() {
-            return Err(PassError::DatabaseReplaced { path: self.record.path().to_owned() });
-        }
+        self.mirror.sweep()?;
         pass.id = self.record.begin(pass.trigger, pass.started_at)?;
         self.settle(&target, pass, cancel)?;
         self.look(pass, cancel, progress)?;
         self.hold_revision(pass)?;
         self.apply(&target, pass, cancel)
+    }
+
+    /// The target, locked. Where a directory or the database is no longer the one that was opened, since
+    /// somebody mounted, restored or removed it, all of it is opened anew first.
+    fn hold(&mut self, cancel: &Cancel) -> Result<Arc<Target>, PassError> {
+        if let Some(target) = &self.target
+            && self.record.is_same_file()
+        {
+            match target.locked() {
+                Ok(_) => return Ok(Arc::clone(target)),
+                Err(TargetError::Replaced { path }) => {
+                    tracing::warn!(path = %path.display(), "replaced while the service ran; it is opened anew");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // The old locks would keep the new ones away.
+        self.target = None;
+        let target = lock(&self.options, Duration::ZERO, cancel)?;
+        *self = Self::over(self.options.clone(), Arc::clone(&target))?;
+        Ok(target)
     }
 
     /// The reading half of a pass: everything up to the plan.
@@ -176,7 +205,11 @@ impl Engine {
 
     /// The writing half: nothing shows before everything that it takes is on disk and intended.
     fn apply(&mut self, target: &Locked<'_>, pass: &mut Pass, cancel: &Cancel) -> Result<(), PassError> {
-        let Some(step) = pass.step.as_mut().filter(|step| !step.plan.is_empty()) else { return Ok(()) };
+        let Some(step) = &mut pass.step else { return Ok(()) };
+        if step.plan.is_empty() {
+            self.mirror.pin_commit(APPLIED, step.source.commit)?;
+            return Ok(self.mirror.sync()?);
+        }
         let applied = timed(&mut pass.stages.apply, || {
             let Step { source, observed, plan } = &*step;
             let order = Order { pass: pass.id, revision: source.commit, plan, observed };
@@ -184,8 +217,7 @@ impl Engine {
             self.mirror.sync()?;
             self.record.intend(pass.id, source, plan, &self.inventory.skills, staged.kept())?;
             let applied = staged.publish(cancel)?;
-            self.mirror.pin_served(&plan.next)?;
-            self.mirror.sync()?;
+            self.pin(source.commit, &plan.next)?;
             Ok::<_, PassError>(applied)
         })?;
         step.observed.known.extend(applied.known);
@@ -205,14 +237,22 @@ impl Engine {
         let inventory = &self.inventory.skills;
         self.record.intend(pass.id, &intent.applied, &plan, inventory, staged.kept())?;
         let applied = staged.publish(cancel)?;
-        self.mirror.pin_served(&plan.next)?;
-        self.mirror.sync()?;
+        // What the interrupted pass had published was not synced, and is not published again.
+        target.sync()?;
+        self.pin(revision, &plan.next)?;
         let known = observed.known.clone().into_iter().chain(applied.known).collect();
         let (pass, at) = (pass.id, Timestamp::now());
         let settled = Settled { pass, at, intent: &intent, plan: &plan, inventory, known: &known };
         self.record.settled(&settled)?;
         self.inventory = Inventory { skills: plan.next, known };
         Ok(())
+    }
+
+    /// Keeps alive in the mirror what is served, and the commit that later ones are compared with.
+    fn pin(&self, applied: CommitId, served: &Skills) -> Result<(), PassError> {
+        self.mirror.pin_commit(APPLIED, applied)?;
+        self.mirror.pin_served(served)?;
+        Ok(self.mirror.sync()?)
     }
 
     fn applying(&self, fetched: &Fetched) -> AppliedSource {
@@ -240,6 +280,11 @@ impl Engine {
         let plan = plan::plan(commit, accepted, &self.inventory.skills, observed, options);
         Ok(plan.map_err(guard::Guard::from)?)
     }
+}
+
+fn lock(options: &Options, wait: Duration, cancel: &Cancel) -> Result<Arc<Target>, OpenError> {
+    let Options { target, state, require_mount, .. } = options;
+    Ok(Arc::new(Target::open(target, state, *require_mount, wait, cancel)?))
 }
 
 /// A recheck trusts no stamp: it reads everything again.

@@ -147,6 +147,15 @@ impl<'a> Locked<'a> {
     pub(crate) fn target(&self) -> &'a Target {
         self.target
     }
+
+    /// Makes all that was written on the target's file system durable, whoever wrote it.
+    ///
+    /// # Errors
+    /// What the system says; nothing that failed counts as durable.
+    pub fn sync(&self) -> Result<(), TargetError> {
+        let synced = self.target.directory.sync_file_system();
+        synced.map_err(TargetError::io("sync the file system of", &self.target.path))
+    }
 }
 
 impl Target {

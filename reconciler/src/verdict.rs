@@ -181,9 +181,7 @@ pub fn judge(
         let judged = match cache.get(&key, &rules) {
             Some(judged) => judged,
             None => {
-                let judged = examine(candidate, content, served, judging.strict).map(Arc::new);
-                let unreadable = |source| JudgeError::Content { path: candidate.entry(), source };
-                let judged = judged.map_err(unreadable)?;
+                let judged = Arc::new(look(candidate, content, served, judging.strict)?);
                 cache.put(&key, &rules, &judged);
                 judged
             }
@@ -197,7 +195,24 @@ pub fn judge(
     Ok(judged)
 }
 
-/// Opens a candidate and looks at it alone.
+/// Looks at a candidate alone. One that breaks git's format is held for it; what cannot be read
+/// fails the pass.
+fn look(
+    candidate: &Candidate,
+    content: &dyn Content,
+    served: &Skills,
+    strict: bool,
+) -> Result<JudgedSkill, JudgeError> {
+    match examine(candidate, content, served, strict) {
+        Err(error @ ContentError::Malformed { .. }) => {
+            let finding = rules::object_malformed::at(candidate.entry(), &error.to_string());
+            Ok(JudgedSkill { fronted: true, findings: vec![finding], ..JudgedSkill::default() })
+        }
+        judged => judged.map_err(|source| JudgeError::Content { path: candidate.entry(), source }),
+    }
+}
+
+/// Opens a candidate and applies the rules that look at one skill.
 fn examine(
     candidate: &Candidate,
     content: &dyn Content,

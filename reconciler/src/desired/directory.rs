@@ -61,7 +61,7 @@ pub fn from_directory(
         desired.candidates.push(one);
     } else {
         desired.collect(&content, tree, &mut Memory::default())?;
-        desired.candidates.retain(|one| desired.wanted.wants(one.id.as_str(), &shown(&one.source)));
+        desired.select();
     }
     Ok((desired, content))
 }

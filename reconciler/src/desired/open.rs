@@ -1,6 +1,6 @@
 //! Opening a skill: everything below its directory, raw, within budgets.
 
-use super::content::{Content, ContentError, Entry, EntryKind};
+use super::content::{Content, ContentError, EntryKind};
 use crate::ids::TreeId;
 
 /// How many files and directories a skill may hold: nine times the largest of 101,336 real ones.
@@ -52,7 +52,7 @@ pub(crate) fn open(
             if parent.is_empty() && skip(&entry.name) {
                 continue;
             }
-            let member = member(&parent, entry);
+            let member = Member { path: join(&parent, &entry.name), kind: entry.kind };
             bytes += member.path.len();
             if let EntryKind::Directory(below) = member.kind
                 && depth < MAX_DEPTH
@@ -69,10 +69,6 @@ pub(crate) fn open(
     }
     opened.members.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(opened)
-}
-
-fn member(parent: &[u8], entry: Entry) -> Member {
-    Member { path: join(parent, &entry.name), kind: entry.kind }
 }
 
 fn exceeded(members: usize, bytes: usize) -> Option<String> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::content::{Content, Entry, EntryKind};
+use super::content::{Content, ContentError, Entry, EntryKind};
 use super::documents::is_document;
 use super::open::{MAX_DEPTH, MAX_DIRECTORY_BYTES, join};
 use super::{DesiredError, shown};
@@ -38,7 +38,7 @@ impl Memory {
 /// What a directory is, as far as a walk must know.
 #[derive(Debug)]
 enum Shape {
-    /// It holds a `SKILL.md` and owns all below.
+    /// It holds a `SKILL.md` and owns all below; or its tree cannot be parsed.
     Skill,
     /// It is no skill; skills may be below it.
     Plain(Plain),
@@ -148,8 +148,12 @@ impl Walk<'_> {
 
 impl Shape {
     fn read(content: &dyn Content, path: &[u8], tree: TreeId) -> Result<Self, DesiredError> {
-        let entries =
-            content.tree(tree).map_err(|source| DesiredError::Content { path: shown(path), source })?;
+        let entries = match content.tree(tree) {
+            Ok(entries) => entries,
+            // It may be one, and is held for what is wrong with it; the others go on.
+            Err(ContentError::Malformed { .. }) => return Ok(Self::Skill),
+            Err(source) => return Err(DesiredError::Content { path: shown(path), source }),
+        };
         if entries.iter().any(is_skill_file) {
             return Ok(Self::Skill);
         }

@@ -1,7 +1,5 @@
 //! What ends an attempt to open an engine, or a pass, and who must act then.
 
-use std::path::PathBuf;
-
 use crate::apply::ApplyError;
 use crate::cancel::Cancelled;
 use crate::desired::DesiredError;
@@ -41,6 +39,8 @@ impl OpenError {
 #[allow(missing_docs, reason = "each variant is the error of the module that it names")]
 pub enum PassError {
     #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
     Target(#[from] TargetError),
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -60,9 +60,6 @@ pub enum PassError {
     Record(#[from] RecordError),
     #[error("the pass was asked to stop; the next one goes on")]
     Cancelled(#[from] Cancelled),
-    /// Somebody put another file in the database's place.
-    #[error("the database `{}` is no longer the file that was opened; restart to use the new one", .path.display())]
-    DatabaseReplaced { path: PathBuf },
     /// `HOLD=revision`, and not every skill of it may enter.
     #[error(
         "{held} held and HOLD=revision serves a commit whole or not at all: mend what is held, or set \
@@ -76,6 +73,7 @@ impl PassError {
     /// Who must act: it decides the outcome of the pass.
     pub fn remedy(&self) -> Remedy {
         match self {
+            Self::Open(error) => error.remedy(),
             Self::Target(error) => error.remedy(),
             Self::Source(error) => error.remedy(),
             Self::Mirror(error) => error.remedy(),
@@ -86,7 +84,7 @@ impl PassError {
             Self::Record(error) => error.remedy(),
             Self::Guard(_) => Remedy::Confirm,
             Self::Cancelled(_) => Remedy::Retry(None),
-            Self::RevisionHeld { .. } | Self::DatabaseReplaced { .. } => Remedy::Person,
+            Self::RevisionHeld { .. } => Remedy::Person,
         }
     }
 }

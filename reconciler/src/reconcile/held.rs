@@ -27,7 +27,7 @@ pub(super) fn list<'a>(
         rule: finding.rule.clone(),
         path: finding.path.clone(),
         line: finding.line,
-        message: format!("{}; {}", finding.message, finding.help),
+        message: format!("{}. {}", finding.message, finding.help),
         serving: serving(skill),
         since: since(skill, &finding.rule),
     });

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorClass, ErrorCode, Oid, Repository};
+use git2::{ErrorClass, ErrorCode, FileMode as GitMode, Oid, Repository, Signature};
 
 use super::durable::Durable;
 use super::{libgit2, sweep};
@@ -102,6 +102,12 @@ impl MirrorError {
     }
 }
 
+/// Who makes commits and moves references of ours.
+const OURS: &str = "skill-sync";
+
+/// The name of a kept blob in the tree that keeps it alive.
+const KEPT: &str = "kept";
+
 /// Whether the commit that the last fetch pointed at is there.
 pub(super) fn has_history(repository: &Repository) -> bool {
     repository.refname_to_id(TIP).is_ok_and(|id| repository.find_commit(id).is_ok())
@@ -190,7 +196,11 @@ impl Mirror {
                 self.damaged(&format!("blob {id}"), git2::Error::from_str("it reads back as other bytes"))
             );
         }
-        self.point(refname, id)?;
+        let alone = self.repository.treebuilder(None).and_then(|mut tree| {
+            tree.insert(KEPT, id, GitMode::Blob.into())?;
+            tree.write()
+        });
+        self.point_at_tree(refname, alone.map_err(|e| self.unwritten("a tree", e))?)?;
         self.sync()?;
         Ok(id.into())
     }
@@ -231,11 +241,23 @@ impl Mirror {
         tree.map(drop).map_err(|e| self.damaged(&format!("commit {id}"), e))
     }
 
-    pub(super) fn point(&self, refname: &str, id: Oid) -> Result<(), MirrorError> {
+    /// Points a reference at a commit of ours that has this tree. A reference of ours never names a tree
+    /// or a blob: where the repository that is followed has the same object, which a served tree often
+    /// is, libgit2's local transport fails on it ("object is not a committish").
+    pub(super) fn point_at_tree(&self, refname: &str, tree: Oid) -> Result<(), MirrorError> {
+        // Without a time of its own the commit of a tree is always the same one.
+        let commit = Signature::new(OURS, OURS, &git2::Time::new(0, 0)).and_then(|who| {
+            let tree = self.repository.find_tree(tree)?;
+            self.repository.commit(None, &who, &who, refname, &tree, &[])
+        });
+        self.point(refname, commit.map_err(|e| self.unwritten("a commit", e))?)
+    }
+
+    fn point(&self, refname: &str, id: Oid) -> Result<(), MirrorError> {
         if self.repository.refname_to_id(refname).is_ok_and(|old| old == id) {
             return Ok(());
         }
-        let written = self.repository.reference(refname, id, true, "skill-sync");
+        let written = self.repository.reference(refname, id, true, OURS);
         written.map(drop).map_err(|e| self.unwritten(refname, e))
     }
 
@@ -310,10 +332,24 @@ mod tests {
         let id = mirror.keep_blob(name, b"edited by hand\n").unwrap();
         assert_eq!(mirror.read_blob(id).unwrap(), b"edited by hand\n");
         assert_eq!(mirror.blob_size(id).unwrap(), 15);
-        assert_eq!(mirror.git().refname_to_id(name).unwrap(), id.oid());
+        let keeper = mirror.git().find_reference(name).unwrap().peel_to_tree().unwrap();
+        assert_eq!(keeper.get_name(KEPT).map(|entry| entry.id()), Some(id.oid()));
         mirror.drop_ref(name).unwrap();
         mirror.drop_ref(name).unwrap();
         assert!(mirror.git().refname_to_id(name).is_err());
+    }
+
+    /// libgit2's local transport hides what our references name from the repository that it reads, and
+    /// fails where it finds a tree or a blob there.
+    #[test]
+    fn a_reference_of_ours_names_a_commit() {
+        let (_dir, mirror) = mirror();
+        mirror.keep_blob("refs/skill-sync/drift/1", b"bytes").unwrap();
+        mirror.pin_served(&crate::tree::Skills::new()).unwrap();
+        for reference in mirror.git().references().unwrap() {
+            let id = reference.unwrap().target().unwrap();
+            assert!(mirror.git().find_commit(id).is_ok());
+        }
     }
 
     #[test]

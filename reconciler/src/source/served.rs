@@ -1,4 +1,4 @@
-//! The served set as a tree of the mirror: what a lost database is made again from.
+//! The served set as a commit of the mirror: what a lost database is made again from.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use super::mirror::{Mirror, MirrorError};
 use crate::ids::TreeId;
 use crate::tree::{FileMode, FileVersion, SkillVersion, Skills};
 
-/// The tree of what is served.
+/// The commit whose tree is what is served.
 const SERVED: &str = "refs/skill-sync/served";
 
 impl Mirror {
-    /// Writes the served set as a tree and keeps it alive under `refs/skill-sync/served`, from which a
-    /// lost database is made again; durable after the next [`sync`](Self::sync).
+    /// Writes the served set as a tree and keeps it alive by a commit under `refs/skill-sync/served`,
+    /// from which a lost database is made again; durable after the next [`sync`](Self::sync).
     ///
     /// Only what differs from the last call is written.
     ///
@@ -34,7 +34,7 @@ impl Mirror {
                     .map_err(|e| self.unwritten("the served tree", e))?
             }
         };
-        self.point(SERVED, tree)?;
+        self.point_at_tree(SERVED, tree)?;
         self.served.replace(Some((skills.clone(), tree)));
         Ok(tree.into())
     }
@@ -130,11 +130,13 @@ mod tests {
 
         let third = mirror.pin_served(&Skills::from([(id("flat"), flat)])).unwrap();
         assert_eq!(listing(&mirror, third), ["100644 flat.md"]);
-        assert_eq!(mirror.git().refname_to_id(SERVED).unwrap(), third.oid());
+        let pinned = mirror.git().find_reference(SERVED).unwrap().peel_to_tree().unwrap();
+        assert_eq!(pinned.id(), third.oid());
         mirror.pin_served(&Skills::new()).unwrap();
         assert_eq!(mirror.pin_served(&both).unwrap(), first);
         assert_eq!(Mirror::open(mirror.path()).unwrap().pin_served(&both).unwrap(), first);
     }
+
     #[test]
     fn a_file_that_takes_a_directorys_place_is_written() {
         let dir = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::cache::JudgedSkill;
 use super::claims::{Claim, conflicts};
-use super::rules::{self, by_gravity, not_a_skill, path_invalid, root_skill, skill_lost};
+use super::rules::{by_gravity, lfs_pointer, name_twins, not_a_skill, path_invalid, root_skill, skill_lost};
 use super::version::Site;
 use super::{HeldSkill, Judged, SkillVerdict, Standing};
 use crate::desired::{Candidate, Desired, Kind};
@@ -41,7 +41,9 @@ impl Case<'_> {
     /// Whether it is a file that is no skill and that nobody took for one.
     fn is_stray(&self, served: &Skills) -> bool {
         let is_flat = matches!(self.candidate.kind, Kind::Flat { .. });
-        is_flat && !self.judged.fronted && !self.candidate.asked && !served.contains_key(&self.id)
+        let is_pointer = self.judged.findings.iter().any(|finding| finding.rule == lfs_pointer::RULE.id);
+        let is_plain = is_flat && !self.judged.fronted && !is_pointer;
+        is_plain && !self.candidate.asked && !served.contains_key(&self.id)
     }
 }
 
@@ -128,7 +130,8 @@ impl<'a> Court<'a> {
     }
 
     fn hold_root_beside_others(&mut self) {
-        let other = self.cases.iter().find(|case| !case.is_root()).map(|case| case.candidate.entry());
+        let beside = self.cases.iter().find(|case| !case.is_root()).map(|case| case.candidate.entry());
+        let other = beside.or_else(|| self.desired.excluded.clone());
         let root = self.cases.iter_mut().find(|case| case.is_root());
         if let (Some(other), Some(root)) = (other, root) {
             root.hold(root_skill::beside(root.candidate.entry(), &other));
@@ -236,7 +239,7 @@ impl<'a> Court<'a> {
         let newcomers: Vec<usize> = self.claims().iter().filter_map(Claim::newcomer).collect();
         for at in newcomers {
             let path = self.cases[at].candidate.entry();
-            self.cases[at].hold(rules::name_twins::chain(path));
+            self.cases[at].hold(name_twins::chain(path));
         }
     }
 

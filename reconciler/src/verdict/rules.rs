@@ -27,6 +27,7 @@ pub(crate) mod name_mismatch;
 pub(crate) mod name_missing;
 pub(crate) mod name_twins;
 pub(crate) mod not_a_skill;
+pub(crate) mod object_malformed;
 pub(crate) mod path_invalid;
 pub(crate) mod path_twins;
 pub(crate) mod root_skill;
@@ -94,6 +95,7 @@ pub static RULES: &[&Rule] = &[
     &submodule::RULE,
     &special_file::RULE,
     &lfs_pointer::RULE,
+    &object_malformed::RULE,
     &too_many_files::RULE,
     &too_large::RULE,
     &skill_twins::RULE,

@@ -481,3 +481,54 @@ fn a_blob_that_is_missing_fails_the_pass_and_holds_nothing() {
     assert!(error.to_string().contains("cannot read the skill at `a.md`"), "{error}");
     assert!(matches!(error, JudgeError::Content { source: ContentError::Missing { .. }, .. }));
 }
+
+#[test]
+fn a_tree_that_breaks_gits_format_holds_its_skill_alone() {
+    let mut story = Story::new();
+    let (a, b, c) = (skill("a"), skill("b"), skill("c"));
+    story.push(&[("a/SKILL.md", text(&a)), ("b/SKILL.md", text(&b)), ("c.md", text(&c))]);
+    let slash: Vec<(&[u8], Made<'_>)> = vec![(b"SKILL.md", text(&a)), (b"../up", text("x"))];
+    let below: Vec<(&[u8], Made<'_>)> = vec![(b"SKILL.md", text(&b)), (b"x", Made::Tree(slash.clone()))];
+    let judged = story.push(&[("a", Made::Tree(slash)), ("b", Made::Tree(below)), ("c.md", text(&c))]);
+    assert_eq!(held(&judged), [("a", "object-malformed"), ("b", "object-malformed")]);
+    assert!(judged.held[0].finding.message.contains("it has an entry named `../up`"), "{:?}", judged.held);
+    assert_eq!(story.served(), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_file_that_is_a_tree_holds_its_skill_alone() {
+    let mut story = Story::new();
+    let inner = write_tree(&story.git, &[(b"x", text("x"))]);
+    let raw = [&b"100644 SKILL.md\0"[..], inner.oid().as_bytes()].concat();
+    let odd = story.git.odb().unwrap().write(git2::ObjectType::Tree, &raw).unwrap();
+    let raw = [&b"40000 a\0"[..], odd.as_bytes()].concat();
+    let top = story.git.odb().unwrap().write(git2::ObjectType::Tree, &raw).unwrap();
+    let commit = commit(&story.git, top.into());
+    let desired = desired::read(&story.git, commit, &story.selection, &mut story.memory).unwrap();
+    let judged = judge(&desired, &story.git, &story.served, &story.judging, &mut story.cache).unwrap();
+    assert_eq!(held(&judged), [("a", "object-malformed")]);
+}
+
+#[test]
+fn a_flat_pointer_is_held_and_not_taken_for_a_note() {
+    let mut story = Story::new();
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n";
+    let judged = story.push(&[("a.md", text(pointer)), ("b.md", text(&skill("b")))]);
+    assert_eq!(held(&judged), [("a", "lfs-pointer")]);
+}
+
+#[test]
+fn a_root_skill_does_not_publish_what_the_globs_leave_out() {
+    let mut story = Story::new();
+    story.selection.exclude = vec![globset::Glob::new("draft").unwrap()];
+    let judged = story.push(&[("SKILL.md", text(&skill("solo"))), ("draft/SKILL.md", text(&skill("draft")))]);
+    assert_eq!((held(&judged), story.served()), (vec![("solo", "root-skill")], vec![]));
+}
+
+#[test]
+fn the_security_threshold_does_not_loosen_structure() {
+    let mut story = Story::new();
+    story.judging.block = None;
+    let judged = story.push(&[("a/SKILL.md", text("x")), ("b.md", text(&skill("b")))]);
+    assert_eq!(held(&judged), [("a", "frontmatter-missing")]);
+}
