@@ -125,7 +125,13 @@ impl Engine {
         self.mirror.sweep()?;
         pass.id = self.record.begin(pass.trigger, pass.started_at)?;
         self.settle(&target, pass, cancel)?;
-        self.look(pass, cancel, progress)?;
+        match self.look(pass, cancel, progress) {
+            Err(error @ PassError::Source(_)) => {
+                self.keep_served(&target, pass, cancel)?;
+                return Err(error);
+            }
+            looked => looked?,
+        }
         self.hold_revision(pass)?;
         self.apply(&target, pass, cancel)
     }
@@ -180,7 +186,7 @@ impl Engine {
             timed(&mut pass.stages.observe, || self.observe(accepted.skills(), trust(pass.trigger)))?;
         let limit = Some(self.options.prune_limit);
         let plan = timed(&mut pass.stages.plan, || self.plan(commit, accepted, &observed, limit))?;
-        pass.step = Some(Step { source, observed, plan });
+        pass.step = Some(Step { source, observed, plan, done: false });
         Ok(cancel.check()?)
     }
 
@@ -208,10 +214,12 @@ impl Engine {
         let Some(step) = &mut pass.step else { return Ok(()) };
         if step.plan.is_empty() {
             self.mirror.pin_commit(APPLIED, step.source.commit)?;
-            return Ok(self.mirror.sync()?);
+            self.mirror.sync()?;
+            step.done = true;
+            return Ok(());
         }
         let applied = timed(&mut pass.stages.apply, || {
-            let Step { source, observed, plan } = &*step;
+            let Step { source, observed, plan, .. } = &*step;
             let order = Order { pass: pass.id, revision: source.commit, plan, observed };
             let staged = apply::stage(target, &self.mirror, order, cancel)?;
             self.mirror.sync()?;
@@ -221,7 +229,24 @@ impl Engine {
             Ok::<_, PassError>(applied)
         })?;
         step.observed.known.extend(applied.known);
+        step.done = true;
         Ok(())
+    }
+
+    /// Puts drift right where there is no commit to look at: that the forge is away, or refuses us, is
+    /// no leave for the volume to change.
+    fn keep_served(
+        &mut self,
+        target: &Locked<'_>,
+        pass: &mut Pass,
+        cancel: &Cancel,
+    ) -> Result<(), PassError> {
+        let Some(source) = self.record.last_applied()? else { return Ok(()) };
+        let served = AcceptedTree::vouch(self.inventory.skills.clone());
+        let observed = self.observe(served.skills(), trust(pass.trigger))?;
+        let plan = self.plan(source.commit, &served, &observed, None)?;
+        pass.step = Some(Step { source, observed, plan, done: false });
+        self.apply(target, pass, cancel)
     }
 
     /// Finishes what an interrupted pass intended, from the mirror and without the network, before

@@ -29,6 +29,8 @@ pub(super) struct Step {
     pub(super) source: AppliedSource,
     pub(super) observed: Observed,
     pub(super) plan: Plan,
+    /// Whether the plan was carried out to its end.
+    pub(super) done: bool,
 }
 
 impl Pass {
@@ -83,8 +85,8 @@ impl Engine {
         if let Err(Remedy::Retry(pause)) = result.as_ref().map_err(PassError::remedy) {
             report.retry_after = pause;
         }
-        let done = pass.step.take().filter(|_| result.is_ok());
-        match self.write_end(&pass, &report, done.as_ref()) {
+        let done = pass.step.take().filter(|step| step.done);
+        match self.write_end(&pass, &report, done.as_ref(), result.is_ok()) {
             Err(error) => {
                 report.outcome = error.remedy().outcome();
                 report.error = Some(error_text(&error));
@@ -105,6 +107,7 @@ impl Engine {
         pass: &Pass,
         report: &PassReport,
         done: Option<&Step>,
+        converged: bool,
     ) -> Result<(), crate::record::RecordError> {
         let findings = pass.judged.as_ref().map(Judged::findings);
         let known = done.map(|step| changed_stamps(&self.inventory.known, &step.observed.known));
@@ -114,12 +117,12 @@ impl Engine {
             inventory: &self.inventory.skills,
             known: &known.unwrap_or_default(),
             findings: findings.as_ref(),
-            applied: done.map(|step| &step.source),
+            applied: done.filter(|_| converged).map(|step| &step.source),
         })
     }
 
     fn report(&self, pass: &Pass, result: &Result<(), PassError>) -> PassReport {
-        let done = pass.step.as_ref().filter(|_| result.is_ok());
+        let done = pass.step.as_ref().filter(|step| step.done);
         let applied = || self.record.last_applied().ok().flatten().map(|source| source.commit);
         PassReport {
             pass: pass.id,
