@@ -1,5 +1,11 @@
 //! The service as a process: over HTTP, the control socket, signals and the file system.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's way to fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test's way to fail, and to say what happened before"
+)]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -47,6 +53,7 @@ impl Place {
         std::fs::write(self.repo().join(file), skill(file, description)).expect("written");
         let mut index = repo.index().expect("an index");
         index.add_path(Path::new(file)).expect("added");
+        index.write().expect("written");
         let tree = repo.find_tree(index.write_tree().expect("a tree")).expect("a tree");
         let author = git2::Signature::now("a", "a@example.org").expect("a signature");
         let parent = repo.head().ok().and_then(|head| head.peel_to_commit().ok());
@@ -69,6 +76,7 @@ impl Place {
             .env("SKILL_SYNC_PORT", "0")
             .env("GITHUB_WEBHOOK_SECRET", SECRET)
             .env("LOG_FORMAT", "json")
+            .env("LOG_LEVEL", "debug")
             .env("POLL_INTERVAL", "1h");
         command
     }
@@ -192,6 +200,9 @@ impl Drop for Service {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            self.log.iter().for_each(|line| println!("{line}"));
+        }
     }
 }
 
@@ -270,7 +281,7 @@ fn the_command_line_asks_the_service_over_its_socket() {
     assert_eq!(taken.status.code(), Some(0));
     assert_eq!(serde_json::from_slice::<Value>(&taken.stdout).expect("JSON"), json!({ "pass": null }));
 
-    place.push("broken.md", "x: y: [");
+    place.push("broken.md", "Twice.\ndescription: Twice.");
     let held = place.ask(&["reconcile", "--wait", "-o", "json"]);
     assert_eq!(held.status.code(), Some(3), "a held skill");
 
