@@ -18,6 +18,7 @@ pub mod options;
 pub mod path;
 pub mod plan;
 pub mod report;
+pub mod scan;
 pub mod source;
 pub mod tree;
 pub mod trigger;
