@@ -358,19 +358,56 @@ fn is_vendor(host: &str, full: &str, vendor: &str) -> bool {
     is_among(host, &[vendor])
 }
 
-/// The names that documentation uses for "some host".
+/// The names that documentation uses for "some host" and for "some attacker's host".
 fn is_placeholder(host: &str) -> bool {
-    matches!(
-        host,
-        "example.com"
-            | "www.example.com"
-            | "example.org"
-            | "example.net"
-            | "host.com"
-            | "domain.com"
-            | "company.com"
-    )
+    const NAMES: &[&str] = &[
+        "example.com",
+        "www.example.com",
+        "api.example.com",
+        "example.org",
+        "example.net",
+        "host.com",
+        "domain.com",
+        "company.com",
+        "mycompany.com",
+        "attacker.com",
+        "evil.com",
+        "www.evil.com",
+        "malicious.com",
+        "hacker.com",
+        "attacker.example.com",
+        "evil.example.com",
+    ];
+    NAMES.contains(&host)
 }
+
+/// The part of a host that its owner registered, roughly: its last two labels.
+pub(super) fn site(host: &str) -> &str {
+    let mut dots = host.rmatch_indices('.').map(|(at, _)| at);
+    dots.nth(1).map_or(host, |at| &host[at + 1..])
+}
+
+/// Whether a secret goes to the service that its name says: `TAVILY_API_KEY` to api.tavily.com.
+///
+/// A host that cannot be read counts as its own: the address is the user's to set.
+pub(super) fn goes_to_its_own_service(text: &str) -> bool {
+    let Some((host, _)) = address_in(text) else { return true };
+    if matches!(standing(text), Standing::Local | Standing::Unreadable) && !host.contains("example") {
+        return true;
+    }
+    let named = |word: &str| {
+        let mut parts = word.split('_').map(str::to_ascii_lowercase);
+        parts.any(|part| part.len() >= 3 && !GENERIC.contains(&part.as_str()) && host.contains(&part))
+    };
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word.contains('_') && named(word))
+}
+
+/// Words in the names of variables that say nothing of their service.
+const GENERIC: &[&str] = &[
+    "api", "key", "token", "secret", "access", "auth", "bot", "user", "app", "client", "password", "pass",
+    "url", "id", "private", "public", "service", "account", "database", "session", "env", "the", "com",
+    "data",
+];
 
 fn numeric(host: &str) -> Option<Standing> {
     let address: std::net::Ipv4Addr = host.parse().ok()?;
