@@ -16,6 +16,7 @@ mod context;
 mod decode;
 mod document;
 mod engine;
+mod entropy;
 mod hosts;
 mod magic;
 mod markdown;

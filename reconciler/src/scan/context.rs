@@ -5,6 +5,7 @@
 //! introduces a block, links left out: a host called `evil` does not warn of itself.
 
 use super::document::{Document, Language};
+use super::markdown::RegionKind;
 
 /// Words of somebody who describes an attack.
 const WARNING: &[&str] = &[
@@ -67,6 +68,9 @@ const HEADINGS_ABOVE: usize = 400;
 
 /// Whether a byte is in text that warns of what it shows.
 pub(super) fn is_quoted(document: &Document<'_>, offset: usize) -> bool {
+    if matches!(document.region(offset), RegionKind::Fence(Language::Detection)) {
+        return !document.runs;
+    }
     if document.runs || !matches!(document.language, Language::Markdown | Language::Text | Language::Html) {
         return false;
     }
@@ -74,8 +78,19 @@ pub(super) fn is_quoted(document: &Document<'_>, offset: usize) -> bool {
     let line = readable(document.line(number));
     warns(&line)
         || FORBIDDING.iter().any(|words| line.contains(words))
+        || is_denied(document, offset)
         || warns(&introduction(document, number))
         || headings(document, number).iter().any(|heading| warns(heading))
+}
+
+/// Whether the clause that a byte is in denies it: "must not ignore …", "never send …".
+fn is_denied(document: &Document<'_>, offset: usize) -> bool {
+    let start = document.lines()[document.line_number(offset)];
+    let before = document.text(start.max(offset.saturating_sub(200))..offset, 200).to_lowercase();
+    let clause = before.rsplit(['.', ';', ':', ',']).next().unwrap_or("").trim();
+    let last = clause.split_whitespace().rev().take(3);
+    last.into_iter()
+        .any(|word| matches!(word, "not" | "never" | "cannot" | "no" | "without") || word.ends_with("n't"))
 }
 
 fn warns(text: &str) -> bool {
@@ -94,8 +109,7 @@ fn readable(line: &[u8]) -> String {
 /// The last line of text above a block of code.
 fn introduction(document: &Document<'_>, number: usize) -> String {
     let above = (number.saturating_sub(40)..number).rev();
-    let mut fenced =
-        matches!(document.region(document.lines()[number]), super::markdown::RegionKind::Fence(_));
+    let mut fenced = matches!(document.region(document.lines()[number]), RegionKind::Fence(_));
     for candidate in above {
         let line = document.line(candidate).trim_ascii();
         if line.starts_with(b"```") || line.starts_with(b"~~~") {

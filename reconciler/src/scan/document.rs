@@ -18,6 +18,8 @@ pub(super) enum Language {
     Program,
     /// JSON, YAML, TOML, XML, INI.
     Data,
+    /// Rules that look for attacks: YARA, Sigma, Semgrep, Suricata.
+    Detection,
     /// Markdown.
     Markdown,
     /// HTML and SVG.
@@ -41,6 +43,7 @@ impl Language {
             | "gradle" | "sql" => Self::Program,
             "json" | "jsonc" | "json5" | "yaml" | "yml" | "toml" | "xml" | "plist" | "ini" | "cfg"
             | "conf" | "env" | "properties" | "csv" | "tsv" | "lock" => Self::Data,
+            "yara" | "yar" | "sigma" | "semgrep" | "suricata" | "snort" | "kql" | "spl" => Self::Detection,
             "md" | "markdown" | "mdx" | "mdc" => Self::Markdown,
             "html" | "htm" | "svg" | "xhtml" => Self::Html,
             "txt" | "text" | "rst" | "adoc" | "log" => Self::Text,

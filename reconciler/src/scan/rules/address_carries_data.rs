@@ -25,7 +25,7 @@ pub(in crate::scan) static RULE: Rule = Rule {
     detect: Detect::Patterns {
         strings: r#"
         /!\[[^\]\n]{0,80}\]\(https?:\/\/[^)\n]{3,160}[?&][a-z_]{1,20}=[{<$\[%][^)\n]{0,60}(data|conversation|history|context|secret|token|key|env|content|message|prompt|summary|encoded|base64)[^)\n]{0,40}/ nocase
-        /https?:\/\/[^ \t\n)"']{3,160}[?&\/][a-z_]{0,20}=?[{<\[$]+(encoded|base64|conversation|chat_?history|stolen|secrets?|env_?vars?|credentials|exfil|user_?data|file_?contents?|system_?prompt)[a-z_]{0,30}[}>\]]/ nocase
+        /https?:\/\/[^ \t\n)"']{3,160}[?&\/][a-z_]{0,20}=?[{<\[$]+(encoded_(data|summary|content|secrets?|env|file|context)|conversation|chat_?history|stolen|secrets|env_?vars?|credentials|exfil|user_?data|file_?contents?|system_?prompt)[a-z_]{0,30}[}>\]]/ nocase
 "#,
         applies: Applies::Anywhere,
         keep: always,

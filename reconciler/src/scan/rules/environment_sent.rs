@@ -27,7 +27,7 @@ pub(in crate::scan) static RULE: Rule = Rule {
             &["environment-read", "secret-encoded"],
             &["posts-data", "untrusted-post", "prose-sends", "secret-in-request"],
         ],
-        within: Within::Lines(14),
+        within: Within::Lines(30),
     },
     ..Rule::MALICIOUS
 };

@@ -55,6 +55,9 @@ fn is_foreign(hit: &Hit<'_>) -> bool {
 }
 
 fn only_in_header(text: &str) -> bool {
+    if text.contains("| curl") || text.contains("|curl") {
+        return false;
+    }
     let data = [" -d", "--data", " -F", "--form", "--post-data", "json=", "data=", "params=", "body"];
     let Some(at) = data.iter().filter_map(|flag| text.find(flag)).min() else { return false };
     let body = &text[at..];

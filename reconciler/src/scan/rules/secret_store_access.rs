@@ -14,7 +14,7 @@ pub(in crate::scan) static RULE: Rule = Rule {
     misses: &[skill("Rotate the tokens of the service.\n")],
     detect: Detect::Patterns {
         strings: r#"
-        /\b(read|collect|gather|harvest|extract|retrieve|access|find|capture|include|summary of)\b[^\n.]{0,80}\b(session token|session data|user session|credentials|secrets|api keys?|passwords?|tokens?,? (and|or) (keys|passwords)|connection strings?|private keys?|seed phrases?|authentication parameters|tokens, and keys)\b/ nocase
+        /\b(collect|gather|harvest|extract|capture|summary of|read (the )?(user('s)?|all|any|its|their))\b[^\n.]{0,80}\b(session token|session data|user session|credentials|secrets|api keys?|passwords?|tokens?,? (and|or) (keys|passwords)|connection strings?|private keys?|seed phrases?|authentication parameters|tokens, and keys)\b/ nocase
         /\b(tokens|keys|passwords|credentials)\b[^\n.]{0,40}\b(found|stored|present|available|they mention|they (have )?provide)/ nocase
 "#,
         applies: Applies::Prose,
