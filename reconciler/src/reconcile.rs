@@ -99,7 +99,7 @@ impl Engine {
         let mut pass = Pass::new(self.next, trigger);
         let result = self.converge(&mut pass, cancel, progress);
         self.next = PassId(pass.id.0 + 1);
-        self.finish(pass, result)
+        self.finish(pass, &result)
     }
 
     /// Looks at what a pass would do, after a fetch; the target and the record stay as they are.

@@ -79,9 +79,9 @@ fn millis_since(begun: Instant) -> u64 {
 impl Engine {
     /// Records what a pass came to. Where even that fails, the report says so, and the next pass
     /// finds what this one intended.
-    pub(super) fn finish(&mut self, mut pass: Pass, result: Result<(), PassError>) -> PassReport {
+    pub(super) fn finish(&mut self, mut pass: Pass, result: &Result<(), PassError>) -> PassReport {
         let begun = Instant::now();
-        let mut report = self.report(&pass, &result);
+        let mut report = self.report(&pass, result);
         if let Err(Remedy::Retry(pause)) = result.as_ref().map_err(PassError::remedy) {
             report.retry_after = pause;
         }
