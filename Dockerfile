@@ -21,7 +21,6 @@ RUN touch src/main.rs reconciler/src/lib.rs \
 
 FROM debian:bookworm-slim
 LABEL org.opencontainers.image.title="skill-sync" \
-      org.opencontainers.image.source="https://github.com/skill-sync/skill-sync" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 
 # The certificate authorities for https, and the ssh client that ssh:// repositories are read with.

@@ -328,7 +328,8 @@ fn log_change(before: Option<&PassReport>, report: &PassReport) {
     }
     match &report.error {
         Some(error) => {
-            warn!(pass, %trigger, %outcome, revision, held, took_ms, error = error.escape_debug().to_string(), "pass")
+            let error = error.escape_debug().to_string();
+            warn!(pass, %trigger, %outcome, revision, held, took_ms, error, "pass");
         }
         None => info!(pass, %trigger, %outcome, revision, changes, held, took_ms, "pass"),
     }

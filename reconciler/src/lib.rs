@@ -24,6 +24,7 @@ pub mod plan;
 pub mod reconcile;
 pub mod record;
 pub mod report;
+pub mod scan;
 pub mod skill;
 pub mod source;
 pub mod status;

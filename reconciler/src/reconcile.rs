@@ -104,7 +104,7 @@ impl Engine {
         let mut pass = Pass::new(self.next, trigger);
         let result = self.converge(&mut pass, cancel, progress);
         self.next = PassId(pass.id.0 + 1);
-        self.finish(pass, result)
+        self.finish(pass, &result)
     }
 
     /// Looks at what a pass would do, after a fetch; the target and the record stay as they are.
@@ -131,8 +131,13 @@ impl Engine {
         self.mirror.sweep()?;
         self.begin(&target, pass)?;
         self.settle(&target, pass, cancel)?;
-        let looked = self.look(pass, cancel, progress).and_then(|()| self.hold_revision(pass));
-        self.heed_suspension(pass, looked)?;
+        match self.look(pass, cancel, progress).and_then(|()| self.hold_revision(pass)) {
+            Err(error @ PassError::Source(_)) => {
+                self.keep_served(&target, pass, cancel)?;
+                return Err(error);
+            }
+            looked => self.heed_suspension(pass, looked)?,
+        }
         self.apply(&target, pass, cancel)
     }
 
@@ -181,7 +186,7 @@ impl Engine {
             timed(&mut pass.stages.observe, || self.observe(accepted.skills(), trust(pass.trigger)))?;
         let limit = (!pass.orders.confirms(commit)).then_some(self.options.prune_limit);
         let plan = timed(&mut pass.stages.plan, || self.plan(commit, accepted, &observed, limit))?;
-        pass.step = Some(Step { source, left, observed, plan });
+        pass.step = Some(Step { source, left, observed, plan, done: false });
         Ok(cancel.check()?)
     }
 
@@ -199,7 +204,9 @@ impl Engine {
         let Some(step) = &mut pass.step else { return Ok(()) };
         if step.plan.is_empty() {
             self.pin_applied(step.source.commit)?;
-            return Ok(self.mirror.sync()?);
+            self.mirror.sync()?;
+            step.done = true;
+            return Ok(());
         }
         let applied = timed(&mut pass.stages.apply, || {
             let Step { source, observed, plan, .. } = &*step;
@@ -212,7 +219,25 @@ impl Engine {
             Ok::<_, PassError>(applied)
         })?;
         step.observed.known.extend(applied.known);
+        step.done = true;
         Ok(())
+    }
+
+    /// Puts drift right where there is no commit to look at: that the forge is away, or refuses us, is
+    /// no leave for the volume to change. What operators ordered holds here too.
+    fn keep_served(
+        &mut self,
+        target: &Locked<'_>,
+        pass: &mut Pass,
+        cancel: &Cancel,
+    ) -> Result<(), PassError> {
+        let stands = pass.orders.restored.is_some() || pass.orders.suspension(pass.started_at).is_some();
+        let Some(source) = self.record.last_applied()?.filter(|_| !stands) else { return Ok(()) };
+        let served = AcceptedTree::vouch(self.inventory.skills.clone());
+        let observed = self.observe(served.skills(), trust(pass.trigger))?;
+        let plan = self.plan(source.commit, &served, &observed, None)?;
+        pass.step = Some(Step { source, left: None, observed, plan, done: false });
+        self.apply(target, pass, cancel)
     }
 
     /// Finishes what an interrupted pass intended, from the mirror and without the network, before

@@ -231,6 +231,29 @@ mod tests {
         assert_eq!(room.all.available_permits(), 100);
     }
 
+    /// A body whose sender stopped after announcing it.
+    struct Silent;
+
+    impl hyper::body::Body for Silent {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+            std::task::Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_given_up_and_held_no_room() {
+        let room = BodyRoom::new(100);
+        let silent = room.read(Body::new(Silent), 90, PATIENCE, false).await;
+        assert_eq!(silent.expect_err("silent"), BodyError::TooSlow);
+        assert_eq!(room.all.available_permits(), 100);
+    }
+
     #[test]
     fn an_address_is_limited_for_itself_and_a_flood_for_all() {
         let strikes = Strikes::new((2, 4));

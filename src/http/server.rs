@@ -107,10 +107,19 @@ impl Accept for tokio::net::TcpListener {
     type Stream = tokio::net::TcpStream;
 
     async fn accept(&self) -> io::Result<Option<(Self::Stream, Peer)>> {
-        let (stream, address) = self.accept().await?;
-        stream.set_nodelay(true)?;
+        let (stream, address) = match self.accept().await {
+            Err(error) if is_callers_affair(&error) => return Ok(None),
+            accepted => accepted?,
+        };
+        // A caller that has hung up already has no delay to speak of.
+        let _ = stream.set_nodelay(true);
         Ok(Some((stream, Peer::Network(address))))
     }
+}
+
+/// Whether a connection broke before we took it: no reason to pause.
+fn is_callers_affair(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
 }
 
 /// Serves connections until `stop` says so (or its sender is gone), and then lets the open ones

@@ -3,6 +3,7 @@
 //! Limit → HMAC → event. What costs little is checked first, and nobody's body is read who did not
 //! at least try to sign it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Json;
@@ -193,14 +194,19 @@ async fn read_body(service: &Service, peer: Option<Peer>, body: Body) -> Result<
 /// a payload); none where it was not.
 ///
 /// GitHub signs the raw body. Gitea signs, of a form, the payload that is in it.
-fn verified(secrets: &[String], signature: &[u8; 32], body: &[u8], form: bool) -> Option<Option<Vec<u8>>> {
+fn verified<'a>(
+    secrets: &[String],
+    signature: &[u8; 32],
+    body: &'a [u8],
+    form: bool,
+) -> Option<Option<Cow<'a, [u8]>>> {
     let raw = is_signed(secrets, signature, body);
     if !form {
-        return raw.then(|| Some(body.to_vec()));
+        return raw.then_some(Some(Cow::Borrowed(body)));
     }
     let payload = form_urlencoded::parse(body)
         .find(|(name, _)| name == "payload")
-        .map(|(_, payload)| payload.into_owned().into_bytes());
+        .map(|(_, payload)| Cow::Owned(payload.into_owned().into_bytes()));
     let signed = raw || payload.as_ref().is_some_and(|payload| is_signed(secrets, signature, payload));
     signed.then_some(payload)
 }

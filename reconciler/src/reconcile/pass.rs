@@ -39,6 +39,8 @@ pub(super) struct Step {
     pub(super) left: Option<CommitId>,
     pub(super) observed: Observed,
     pub(super) plan: Plan,
+    /// Whether the plan was carried out to its end.
+    pub(super) done: bool,
 }
 
 impl Pass {
@@ -91,17 +93,17 @@ fn millis_since(begun: Instant) -> u64 {
 impl Engine {
     /// Records what a pass came to. Where even that fails, the report says so, and the next pass
     /// finds what this one intended.
-    pub(super) fn finish(&mut self, mut pass: Pass, result: Result<(), PassError>) -> PassReport {
+    pub(super) fn finish(&mut self, mut pass: Pass, result: &Result<(), PassError>) -> PassReport {
         let begun = Instant::now();
-        let mut report = self.report(&pass, &result);
+        let mut report = self.report(&pass, result);
         report.retry_after = match result.as_ref().map_err(PassError::remedy) {
             Err(Remedy::Retry(pause)) => pause,
             _ => pass.pause,
         };
-        let done = pass.step.take().filter(|_| result.is_ok());
+        let done = pass.step.take().filter(|step| step.done);
         let changed =
             done.is_some() && report.applied_revision != self.applied() || !report.changes.is_empty();
-        match self.write_end(&pass, &report, done.as_ref()) {
+        match self.write_end(&pass, &report, done.as_ref(), result.is_ok()) {
             Err(error) => {
                 report.outcome = error.remedy().outcome();
                 report.error = Some(error_text(&error));
@@ -123,6 +125,7 @@ impl Engine {
         pass: &Pass,
         report: &PassReport,
         done: Option<&Step>,
+        converged: bool,
     ) -> Result<(), crate::record::RecordError> {
         let findings = pass.judged.as_ref().map(Judged::findings);
         let known = done.map(|step| changed_stamps(&self.inventory.known, &step.observed.known));
@@ -132,8 +135,8 @@ impl Engine {
             inventory: &self.inventory.skills,
             known: &known.unwrap_or_default(),
             findings: findings.as_ref(),
-            applied: done.map(|step| &step.source),
-            left: done.and_then(|step| step.left),
+            applied: done.filter(|_| converged).map(|step| &step.source),
+            left: done.filter(|_| converged).and_then(|step| step.left),
         })
     }
 
@@ -142,7 +145,7 @@ impl Engine {
     }
 
     fn report(&self, pass: &Pass, result: &Result<(), PassError>) -> PassReport {
-        let done = pass.step.as_ref().filter(|_| result.is_ok());
+        let done = pass.step.as_ref().filter(|step| step.done);
         PassReport {
             pass: pass.id,
             trigger: pass.trigger,

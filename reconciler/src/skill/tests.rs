@@ -163,3 +163,13 @@ fn a_block_over_its_cap_is_not_parsed() {
     let (_, why) = invalid(&format!("description: {}", "x".repeat(MAX_BLOCK_BYTES)));
     assert!(why.contains("65536 is the most"), "{why}");
 }
+
+#[test]
+fn the_budgets_are_named_where_they_are_exceeded() {
+    let nested = |levels: usize| format!("a: {}1{}", "[".repeat(levels), "]".repeat(levels));
+    assert!(front(&nested(7)).is_ok());
+    assert!(invalid(&nested(8)).1.contains("more than 8 levels deep"));
+    let wide = |values: usize| format!("a: [{}]", "1, ".repeat(values));
+    assert!(front(&wide(1_900)).is_ok());
+    assert!(invalid(&wide(2_000)).1.contains("more than 2000 values"));
+}
