@@ -33,11 +33,12 @@ pub(crate) fn has_changed(scene: &Scene, place: &Place) -> bool {
 
 fn is_old_or_new(scene: &Scene, path: &String, found: &Tree) -> bool {
     let now = found.get(path);
-    if now == scene.new.get(path) {
+    // A pass whose fetch failed restores what is served.
+    if now == scene.new.get(path) || now == scene.old.get(path) {
         return true;
     }
     match scene.drift.get(path.as_str()) {
-        None => now == scene.old.get(path),
+        None => false,
         Some(Drift::Bytes(bytes)) => now.is_some_and(|now| now == bytes),
         // A directory is moved away before a file can take its place.
         Some(Drift::Missing | Drift::Directory(..)) => now.is_none(),

@@ -129,6 +129,12 @@ pub(crate) fn inject(place: &Place, process: Process, call: &Call, fault: Fault)
     (ended, came)
 }
 
+/// Runs one pass and writes the calls of all its processes, in their order.
+pub(crate) fn follow(place: &Place, log: &Path) -> Ended {
+    let kinds = format!("trace={}", KINDS.join(","));
+    run(place, Process::Pass, log, &["-f", "-e", &kinds])
+}
+
 fn run(place: &Place, process: Process, log: &Path, options: &[&str]) -> Ended {
     let mut all: Vec<OsString> = ["-y", "-s", "0", "-o"].map(OsString::from).to_vec();
     all.push(log.into());
