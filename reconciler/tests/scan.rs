@@ -1,5 +1,7 @@
 //! The scan as its callers use it: what it finds in whole skills, and that hostile ones end within the budget.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of a test may fail as a test does")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io;

@@ -50,9 +50,9 @@ fn mask_parts(masked: &mut String, word: &str) {
     for part in word.split_inclusive('/') {
         let (name, slash) = part.strip_suffix('/').map_or((part, ""), |name| (name, "/"));
         if is_key(name) {
-            mask_word(masked, name)
+            mask_word(masked, name);
         } else {
-            masked.push_str(name)
+            masked.push_str(name);
         }
         masked.push_str(slash);
     }

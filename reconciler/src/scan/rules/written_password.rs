@@ -75,9 +75,5 @@ fn is_random(hit: &Hit<'_>) -> bool {
 /// How many kinds of characters a value has, where it is long enough to be one.
 fn score(value: &str) -> usize {
     let kinds: [fn(&u8) -> bool; 3] = [u8::is_ascii_digit, u8::is_ascii_lowercase, u8::is_ascii_uppercase];
-    if value.len() < 8 {
-        0
-    } else {
-        kinds.iter().filter(|kind| value.as_bytes().iter().any(|b| kind(b))).count()
-    }
+    if value.len() < 8 { 0 } else { kinds.iter().filter(|kind| value.as_bytes().iter().any(kind)).count() }
 }
