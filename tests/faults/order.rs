@@ -10,7 +10,7 @@ use crate::scene::Scene;
 use crate::trace;
 
 /// One call: its kind, and the paths that it names below the data.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Event {
     kind: String,
     paths: Vec<String>,
@@ -28,6 +28,24 @@ struct AtRisk {
 
 /// Checks every call of one pass on a scene.
 pub(crate) fn check(scene: &Scene) {
+    let problems = problems(&record(scene));
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+/// Checks the check: a pass that left any one kind of sync out would be found.
+pub(crate) fn check_itself(scene: &Scene) {
+    let events = record(scene);
+    for path in ["/.skill-sync/staging", "/.skill-sync/repo.git", "/.skill-sync/state.db-wal", "/skills"] {
+        let is_other = |event: &&Event| {
+            !["fsync", "fdatasync", "syncfs"].contains(&event.kind.as_str())
+                || !event.paths[0].starts_with(path)
+        };
+        let without: Vec<Event> = events.iter().filter(is_other).cloned().collect();
+        assert!(!problems(&without).is_empty(), "{path} may stay unsynced");
+    }
+}
+
+fn record(scene: &Scene) -> Vec<Event> {
     let place = scene.copy();
     let log = place.beside("trace");
     let ended = trace::follow(&place, &log);
@@ -36,28 +54,41 @@ pub(crate) fn check(scene: &Scene) {
     let events: Vec<Event> =
         fs::read_to_string(&log).expect("a trace").lines().filter_map(|line| event(line, &data)).collect();
     place.remove();
-    walk(&events);
+    events
 }
 
-fn walk(events: &[Event]) {
+fn problems(events: &[Event]) -> Vec<String> {
     let last_shown = events.iter().rposition(shows).expect("a change in the target");
     let is_record = |event: &Event| event.kind == "pwrite64" && event.paths == ["/.skill-sync/state.db-wal"];
     let intents = events.iter().take_while(|event| !shows(event)).filter(|event| is_record(event)).count();
     assert!(intents > 0, "nothing was recorded before the first change in the target");
     let done = last_shown + events[last_shown..].iter().position(is_record).expect("the record of the end");
-    let mut at_risk = AtRisk::default();
+    let (mut at_risk, mut problems) = (AtRisk::default(), Vec::new());
+    let mut spare = |at_risk: &AtRisk, paths: &[&str], event: &Event| {
+        problems.extend(
+            paths.iter().flat_map(|path| at_risk.at(path)).map(|at| format!("{at} before {}", event.text)),
+        );
+    };
     for (index, event) in events.iter().enumerate() {
         if shows(event) {
-            at_risk.must_spare(&["/.skill-sync/repo.git", "/.skill-sync/state.db-wal"], event);
-            at_risk.must_spare(&[event.paths[0].as_str()], event);
+            spare(&at_risk, &["/.skill-sync/repo.git", "/.skill-sync/state.db-wal"], event);
+            spare(&at_risk, event.staged().as_slice(), event);
         }
         if index == done {
-            at_risk.must_spare(&["/skills", "/.skill-sync/repo.git", "/.skill-sync/displaced"], event);
+            spare(&at_risk, &["/skills", "/.skill-sync/repo.git", "/.skill-sync/displaced"], event);
         }
         at_risk.follow(event);
     }
     let end = events.last().expect("a call");
-    at_risk.must_spare(&["/skills", "/.skill-sync/repo.git", "/.skill-sync/state.db"], end);
+    spare(&at_risk, &["/skills", "/.skill-sync/repo.git", "/.skill-sync/state.db"], end);
+    problems
+}
+
+impl Event {
+    /// What a rename takes out of the staging directory.
+    fn staged(&self) -> Option<&str> {
+        self.paths.first().map(String::as_str).filter(|from| from.starts_with("/.skill-sync/staging/"))
+    }
 }
 
 /// Whether a call changes what is in the target.
@@ -68,25 +99,23 @@ fn shows(event: &Event) -> bool {
 }
 
 impl AtRisk {
-    /// Panics where something at or below these paths is at risk.
-    fn must_spare(&self, paths: &[&str], event: &Event) {
-        for path in paths {
-            let below = format!("{path}/");
-            // The index of the log is made anew after a crash.
-            let is_at = |at: &&String| (*at == path || at.starts_with(&below)) && !at.ends_with("-shm");
-            let bytes: Vec<_> = self.bytes.iter().filter(is_at).collect();
-            let names: Vec<_> = self.names.iter().filter(|at| at.starts_with(&below)).collect();
-            assert!(bytes.is_empty(), "not synced before `{}`: {bytes:?}", event.text);
-            assert!(names.is_empty(), "names not synced before `{}`: {names:?}", event.text);
-        }
+    /// What is at risk at a path or below it.
+    fn at(&self, path: &str) -> Vec<&String> {
+        let below = format!("{path}/");
+        // The index of the log is made anew after a crash.
+        let is_file = |at: &&String| (*at == path || at.starts_with(&below)) && !at.ends_with("-shm");
+        let names = self.names.iter().filter(|at| at.starts_with(&below));
+        self.bytes.iter().filter(is_file).chain(names).collect()
     }
 
     fn follow(&mut self, event: &Event) {
         let Event { kind, paths, .. } = event;
         match (kind.as_str(), paths.as_slice()) {
-            ("write" | "pwrite64" | "ftruncate" | "fchmod", [path]) => drop(self.bytes.insert(path.clone())),
+            ("write" | "pwrite64" | "ftruncate" | "fchmod", [path]) => {
+                self.bytes.insert(path.clone());
+            }
             ("open" | "openat" | "mkdir" | "mkdirat" | "symlink", [path, ..]) => {
-                drop(self.names.insert(path.clone()));
+                self.names.insert(path.clone());
             }
             ("fsync" | "fdatasync", [path]) => self.synced(path),
             ("syncfs", _) => *self = Self::default(),
