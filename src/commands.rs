@@ -31,6 +31,7 @@ mod history;
 mod once;
 mod reconcile;
 mod run;
+mod service;
 mod status;
 mod validate;
 
@@ -71,7 +72,10 @@ impl Context {
     /// What the engine is told.
     pub(crate) fn options(&self) -> Result<Options, Failure> {
         let child = [OUR_PROGRAM, FETCH_CHILD].map(OsString::from).to_vec();
-        Ok(self.settings.options(self.state()?, child).context("SKILLS_REPO is not set")?)
+        Ok(self
+            .settings
+            .options(self.state()?, child)
+            .context("SKILLS_REPO: not set, and required; set it, or give --repo URL")?)
     }
 
     /// The progress of a fetch, where somebody looks.
@@ -170,7 +174,7 @@ fn warn(warning: &Warning) {
 
 /// What the verb needs of the settings.
 fn demand(command: &Command) -> Demand {
-    let repository = matches!(command, Command::Run | Command::Once(_) | Command::Diff(_));
+    let repository = matches!(command, Command::Run | Command::Once(_));
     Demand { repository, command: false }
 }
 

@@ -108,6 +108,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route("/webhook/github", post(webhook::deliver))
         .route("/reconcile", post(api::reconcile))
         .route("/status", get(api::status))
+        .route("/diff", get(api::diff))
         .route("/skills", get(api::skills))
         .route("/skills/{*id}", get(api::skill))
         .route("/passes", get(api::passes))

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use reconciler::cancel::Cancel;
 use reconciler::ids::Timestamp;
 use reconciler::reconcile::Engine;
-use reconciler::report::PassReport;
+use reconciler::report::{Diff, PassReport, error_text};
 use reconciler::source::Progress;
 use reconciler::trigger::Trigger;
 
-use super::{Passed, Reconciler, Served};
+use super::{NoDiff, Passed, Reconciler, Served};
 
 /// Hears how far a fetch is.
 pub(crate) type Listener = Box<dyn FnMut(Progress) + Send>;
@@ -57,6 +57,11 @@ impl Reconciler for Passes {
         let report = self.engine.pass(trigger, cancel, &mut self.listener);
         self.refresh(&report);
         Passed { report, served: self.served(), audit_records: self.audit_records() }
+    }
+
+    fn look(&mut self, cancel: &Cancel) -> Result<Diff, NoDiff> {
+        let found = self.engine.diff(cancel, &mut self.listener);
+        found.map_err(|error| NoDiff::Ended { remedy: error.remedy(), error: error_text(&error) })
     }
 
     fn remember(&mut self, deliveries: &[String]) {

@@ -111,6 +111,11 @@ pub(super) async fn status(_: MayRead, State(service): State<Arc<Service>>) -> R
     service.read(move |ledger| ledger.status(reconciling, view.next_pass_at)).await.map(Json)
 }
 
+/// `GET /diff`: what a pass would do now, after a fetch.
+pub(super) async fn diff(_: MayRead, State(service): State<Arc<Service>>) -> Result<Response, Problem> {
+    Ok(Json(&*service.daemon.diff().await?).into_response())
+}
+
 /// `GET /skills`: what is served, and what is held.
 pub(super) async fn skills(_: MayRead, State(service): State<Arc<Service>>) -> Json<Value> {
     let view = service.daemon.view();

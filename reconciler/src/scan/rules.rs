@@ -31,6 +31,7 @@ mod forwards_secrets;
 mod hidden_characters;
 mod hidden_order;
 mod install_hook;
+mod installer_takes_passwords;
 mod invisible_html;
 mod locked_archive;
 mod locked_dropper;
@@ -52,6 +53,7 @@ mod program_inside;
 mod program_link;
 mod prose_sends;
 mod provider_key;
+mod remote_hook;
 mod request_flood;
 mod reverse_shell;
 mod runs_temporary_code;
@@ -63,10 +65,15 @@ mod secret_in_request;
 mod secret_over_dns;
 mod secret_store_access;
 mod secret_to_hidden_address;
+mod sink_with_secrets;
 mod skips_consent;
 mod spies_and_sends;
 mod standing_order;
+mod start_hook;
+mod takes_passwords;
 mod unguarded_delete;
+mod unknown_download_run;
+mod unknown_installer;
 mod unpinned_runner;
 mod unreadable_archive;
 mod untrusted_post;
@@ -111,6 +118,7 @@ pub(super) static RULES: &[&Rule] = &[
     &hidden_characters::RULE,
     &hidden_order::RULE,
     &install_hook::RULE,
+    &installer_takes_passwords::RULE,
     &invisible_html::RULE,
     &locked_archive::RULE,
     &locked_dropper::RULE,
@@ -132,6 +140,7 @@ pub(super) static RULES: &[&Rule] = &[
     &program_link::RULE,
     &prose_sends::RULE,
     &provider_key::RULE,
+    &remote_hook::RULE,
     &request_flood::RULE,
     &reverse_shell::RULE,
     &runs_temporary_code::RULE,
@@ -143,10 +152,15 @@ pub(super) static RULES: &[&Rule] = &[
     &secret_over_dns::RULE,
     &secret_store_access::RULE,
     &secret_to_hidden_address::RULE,
+    &sink_with_secrets::RULE,
     &skips_consent::RULE,
     &spies_and_sends::RULE,
     &standing_order::RULE,
+    &start_hook::RULE,
+    &takes_passwords::RULE,
     &unguarded_delete::RULE,
+    &unknown_download_run::RULE,
+    &unknown_installer::RULE,
     &unpinned_runner::RULE,
     &unreadable_archive::RULE,
     &untrusted_post::RULE,
