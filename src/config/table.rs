@@ -235,7 +235,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: Some("critical"),
         help: "The lowest severity of a security finding that holds a skill: critical, high, medium, low or \
                none.",
-        not_yet: Some("scan skills for attacks"),
         ..PLAIN
     },
     Setting {
