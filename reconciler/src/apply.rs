@@ -12,6 +12,7 @@
 mod keep;
 mod pace;
 mod publish;
+mod sentinel;
 mod stage;
 
 use std::collections::HashMap;
@@ -30,6 +31,7 @@ use crate::target::{Locked, Target};
 use crate::volume::Directory;
 
 pub(crate) use pace::Recent;
+pub(crate) use sentinel::last_pass;
 
 /// The hidden file in the target's root that is renamed over last by each pass that changed something:
 /// consumers that listen only to `change` miss what was added or removed, and not this.

@@ -234,7 +234,8 @@ mod tests {
     fn each_rule_has_its_own_refusal() {
         let long = "x".repeat(300);
         let deep = vec!["d"; 1_000].join("/");
-        let refused: [(&[u8], fn(&PathError) -> bool); 14] = [
+        type IsIt = fn(&PathError) -> bool;
+        let refused: [(&[u8], IsIt); 14] = [
             (b"", |e| matches!(e, PathError::Empty)),
             (b"/etc/passwd", |e| matches!(e, PathError::Absolute)),
             (b"a//b", |e| matches!(e, PathError::EmptyComponent)),

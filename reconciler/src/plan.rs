@@ -239,7 +239,7 @@ impl fmt::Display for Plan {
             match step {
                 Step::Keep { path, .. } => writeln!(f, "keep {path}")?,
                 Step::PublishDirectory { path, files } => {
-                    writeln!(f, "publish {path}/ ({} files)", files.len())?
+                    writeln!(f, "publish {path}/ ({} files)", files.len())?;
                 }
                 Step::Publish { path, .. } => writeln!(f, "publish {path}")?,
                 Step::Remove { path } => writeln!(f, "unlink {path}")?,

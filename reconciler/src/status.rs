@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CommitId, Digest, PassId, Timestamp};
+use crate::orders::Orders;
 use crate::record::{Record, RecordError};
 use crate::report::Outcome;
 
@@ -48,7 +49,7 @@ impl ConditionType {
     ];
 
     /// The reason of one that is not so.
-    fn absence(self) -> &'static str {
+    pub(crate) fn absence(self) -> &'static str {
         match self {
             Self::Ready => "NoPassYet",
             Self::Reconciling => "Idle",
@@ -218,13 +219,14 @@ impl Status {
     /// Where the record cannot be read.
     pub fn read(record: &Record, facts: &StatusFacts) -> Result<Self, RecordError> {
         let _as_of_now = record.snapshot()?;
+        let recorded = over(record.conditions()?, &record.orders()?, Timestamp::now());
         let attempt = record.last_attempt()?;
         let applied = record.last_applied()?.map(|applied| applied.commit);
         let (last_pass, idle_since) = record.last_pass()?.unzip();
         let (serving, held) = record.counts()?;
         let (records, head) = record.audit_end()?.unzip();
         Ok(Self {
-            conditions: conditions(record.conditions()?, record.created_at()?, idle_since, facts),
+            conditions: conditions(recorded, record.created_at()?, idle_since, facts),
             sync: sync(attempt, applied),
             environment: facts.environment.clone(),
             repo: facts.repo.clone(),
@@ -265,6 +267,22 @@ impl Status {
             },
         }
     }
+}
+
+/// A suspension whose time is over is over, also before the next pass has noticed.
+fn over(
+    mut recorded: BTreeMap<ConditionType, Condition>,
+    orders: &Orders,
+    now: Timestamp,
+) -> BTreeMap<ConditionType, Condition> {
+    let until =
+        orders.suspended.as_ref().and_then(|suspension| suspension.until).filter(|until| *until <= now);
+    if let Some(since) = until {
+        let (kind, status) = (ConditionType::Suspended, ConditionStatus::False);
+        let reason = kind.absence().to_owned();
+        recorded.insert(kind, Condition { kind, status, reason, message: String::new(), since });
+    }
+    recorded
 }
 
 fn sync(attempt: Option<(CommitId, Outcome)>, applied: Option<CommitId>) -> SyncState {
@@ -343,7 +361,8 @@ fn conditions(
 mod tests {
     use super::*;
     use crate::ids::SkillId;
-    use crate::plan::{SkillAction, SkillChange, Why};
+    use crate::orders::{Actor, Suspension};
+    use crate::plan::{FileAction, FileChange, SkillAction, SkillChange, Why};
     use crate::record::tests::{Place, commit, held, skills};
 
     fn facts() -> StatusFacts {
@@ -495,13 +514,71 @@ mod tests {
     fn a_suspended_pass_says_so_and_leaves_readiness_alone() {
         let mut place = Place::new();
         place.serve(skills([("a", "1")], commit(1)), commit(1));
-        place.pass(Outcome::Suspended, |report| report.revision = Some(commit(1)));
+        let (actor, at) = (Actor::cli(7), Timestamp::from_millis(1_800_000_000_000));
+        let suspension = Suspension { actor, at, until: None, reason: None };
+        place.record.suspend(&suspension).unwrap();
         let now = status(&place);
-        assert_eq!(of(&now, ConditionType::Suspended).0, ConditionStatus::True);
+        let expected = (ConditionStatus::True, "Suspended", &*suspension.to_string(), at);
+        assert_eq!(of(&now, ConditionType::Suspended), expected);
+        place.pass(Outcome::Suspended, |report| {
+            report.revision = Some(commit(1));
+            report.error = Some("2 skills would change".into());
+        });
+        let now = status(&place);
+        let expected = (ConditionStatus::True, "Suspended", "2 skills would change", at);
+        assert_eq!(of(&now, ConditionType::Suspended), expected);
         assert_eq!(of(&now, ConditionType::Ready).0, ConditionStatus::True);
         assert_eq!(now.sync, SyncState::Synced);
         place.pass(Outcome::Suspended, |report| report.revision = Some(commit(2)));
         assert_eq!(status(&place).sync, SyncState::OutOfSync);
+        let later = Timestamp::from_millis(1_800_000_060_000);
+        assert!(place.record.resume(&Actor::api(), later).unwrap());
+        let expected = (ConditionStatus::False, "NotSuspended", "", later);
+        assert_eq!(of(&status(&place), ConditionType::Suspended), expected);
+        assert!(!place.record.resume(&Actor::api(), later).unwrap(), "nothing stands any more");
+    }
+
+    #[test]
+    fn a_suspension_whose_time_is_over_shows_no_more() {
+        let mut place = Place::new();
+        let (at, until) = (Timestamp::from_millis(1_000), Some(Timestamp::from_millis(2_000)));
+        place.record.suspend(&Suspension { actor: Actor::api(), at, until, reason: None }).unwrap();
+        let expected = (ConditionStatus::False, "NotSuspended", "", Timestamp::from_millis(2_000));
+        assert_eq!(of(&status(&place), ConditionType::Suspended), expected);
+    }
+
+    #[test]
+    fn a_path_that_drifts_three_times_in_ten_minutes_is_named() {
+        let mut place = Place::new();
+        place.serve(skills([("a", "1")], commit(1)), commit(1));
+        let file = || FileChange {
+            path: "a/SKILL.md".parse().unwrap(),
+            action: FileAction::Update,
+            from: None,
+            to: None,
+        };
+        let drift = || SkillChange {
+            skill: SkillId::new("a"),
+            action: SkillAction::Restore,
+            why: Why::Drifted,
+            files: vec![file()],
+        };
+        for reason in ["DriftCorrected", "DriftCorrected", "DriftRepeats"] {
+            place.restore(vec![drift()]);
+            assert_eq!(of(&status(&place), ConditionType::Drifting).1, reason);
+        }
+        let now = status(&place);
+        let message = of(&now, ConditionType::Drifting).2;
+        assert!(
+            message.starts_with("a/SKILL.md: changed on the volume 3 times or more in 10 minutes"),
+            "{message}"
+        );
+        assert!(message.contains("SKILLS_EXCLUDE"), "{message}");
+        place.pass(Outcome::InSync, |report| report.revision = Some(commit(1)));
+        assert_eq!(of(&status(&place), ConditionType::Drifting).1, "DriftRepeats", "the fight is not over");
+        place.wait_minutes(10);
+        place.pass(Outcome::InSync, |report| report.revision = Some(commit(1)));
+        assert_eq!(of(&status(&place), ConditionType::Drifting).1, "NotDrifting");
     }
 
     #[test]
@@ -519,7 +596,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_recorded_is_told_over_what_was() {
-        let at = |millis| Timestamp::from_millis(1_800_000_000_000 + millis);
+        let at = |millis: u64| Timestamp::from_millis(1_800_000_000_000 + millis);
         let mut place = Place::new();
         place.serve(skills([("a", "1")], commit(1)), commit(1));
         let error = "the record cannot grow".to_owned();

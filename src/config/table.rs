@@ -270,7 +270,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "DURATION",
         default: Some("90d"),
         help: "How long overwritten bytes are kept.",
-        not_yet: Some("drop kept bytes by age"),
         ..PLAIN
     },
     Setting {

@@ -25,6 +25,7 @@ pub(crate) fn report(trigger: Trigger, outcome: Outcome) -> PassReport {
         warnings: Vec::new(),
         unowned: Vec::new(),
         error: None,
+        note: None,
         retry_after: None,
     }
 }

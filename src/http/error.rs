@@ -67,7 +67,7 @@ impl From<NoDiff> for Problem {
             }
             NoDiff::Ended { remedy: Remedy::Retry(_), .. } => Self::unavailable(detail),
             // Asking again is of no use before somebody has acted.
-            NoDiff::Ended { remedy: Remedy::Person | Remedy::Confirm, .. } => {
+            NoDiff::Ended { remedy: Remedy::Person | Remedy::Confirm | Remedy::Resume, .. } => {
                 Self::new(StatusCode::CONFLICT, detail)
             }
         }

@@ -158,7 +158,9 @@ impl World {
     /// The bytes that a drift ref keeps.
     fn drift(&self, id: &str) -> Vec<u8> {
         let reference = self.mirror.git().find_reference(&format!("{DRIFT_REFS}{id}")).expect("a ref");
-        reference.peel_to_blob().expect("a blob").content().to_vec()
+        let keeper = reference.peel_to_tree().expect("a tree");
+        let kept = keeper.iter().next().expect("an entry").to_object(self.mirror.git()).expect("an object");
+        kept.peel_to_blob().expect("a blob").content().to_vec()
     }
 
     /// Every name below the target.

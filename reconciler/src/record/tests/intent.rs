@@ -75,6 +75,7 @@ fn a_pass_that_fails_after_its_intent_leaves_it_to_the_next() {
         known: &StatCache::new(),
         findings: None,
         applied: None,
+        left: None,
     };
     place.record.finish(&end).unwrap();
     assert_eq!(place.begin(), PassId(2));
@@ -136,11 +137,11 @@ fn kept_bytes_are_on_record_before_they_are_replaced() {
     assert_eq!(keys, ["at", "id", "pass", "path", "sha256", "size", "skill"]);
 
     // Room for 30 and 0 bytes: the oldest two go, on record.
-    let gone = place.record.kept_beyond(30).unwrap();
+    let gone = place.record.kept_beyond(30, Timestamp::from_millis(0)).unwrap();
     assert_eq!(gone.iter().map(|kept| kept.id.as_str()).collect::<Vec<_>>(), ["2", "1"]);
     let at = place.tick();
     place.record.forget_kept(&gone, pass, at).unwrap();
-    assert_eq!(place.record.kept_beyond(30).unwrap(), []);
+    assert_eq!(place.record.kept_beyond(30, Timestamp::from_millis(0)).unwrap(), []);
     assert_eq!(place.record.kept().unwrap().len(), 2);
     assert_eq!(place.kinds()[5..], ["dropped", "dropped"]);
 }

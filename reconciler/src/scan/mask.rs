@@ -1,0 +1,142 @@
+//! Secrets never leave a scan readable, not even in the line that is quoted.
+
+use std::fmt::Write as _;
+
+/// A word of at least so many characters, with letters and digits, may be a key.
+const KEY_LENGTH: usize = 20;
+/// How much of a masked word is shown.
+const SHOWN: usize = 4;
+/// What stands before a secret's value.
+const NAMES: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "api_key",
+    "apikey",
+    "api-key",
+    "key",
+];
+
+/// A text with everything masked that may be a secret: words like keys, values after `password:` and
+/// the like, and what stands before the `@` of an URL.
+pub fn mask(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut named = false;
+    for (word, gap) in Words(text) {
+        let value = named && word.len() >= 4 && !is_reference(word);
+        if value || is_key(word) {
+            let shown = if is_key(word) { word.get(..SHOWN).unwrap_or("") } else { "" };
+            let _ = write!(masked, "{shown}…");
+        } else {
+            masked.push_str(word);
+        }
+        named = names_a_value(word, gap, named);
+        masked.push_str(gap);
+    }
+    mask_userinfo(&masked)
+}
+
+/// Whether a value follows: the word is a name of secrets and `:` or `=` stands after it.
+fn names_a_value(word: &str, gap: &str, before: bool) -> bool {
+    if word.is_empty() {
+        return before && !gap.contains('\n');
+    }
+    let lower = word.to_ascii_lowercase();
+    NAMES.iter().any(|name| lower.ends_with(name))
+        && gap.trim_start().starts_with([':', '=', '"', '\''])
+        && gap.contains([':', '='])
+}
+
+/// A variable, a placeholder or code, rather than a value.
+fn is_reference(word: &str) -> bool {
+    word.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+        || word.starts_with("your")
+        || word.starts_with("http")
+        || word.contains('.')
+}
+
+fn is_key(word: &str) -> bool {
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
+    word.len() >= KEY_LENGTH
+        && digits >= 2
+        && letters >= 6
+        && !word.contains("//")
+        && word.matches(['/', '.']).count() < 3
+        && word.matches(['-', '_']).count() < 5
+}
+
+fn mask_userinfo(text: &str) -> String {
+    let Some((head, rest)) = text.split_once("://") else { return text.to_owned() };
+    let end = rest
+        .find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '`' | ')'))
+        .unwrap_or(rest.len());
+    let (host, tail) = rest.split_at(end);
+    let host = host.rsplit_once('@').map_or_else(|| host.to_owned(), |(_, host)| format!("…@{host}"));
+    format!("{head}://{host}{}", mask_userinfo(tail))
+}
+
+/// The words that a key may be, each with what stands between it and the next.
+struct Words<'a>(&'a str);
+
+impl<'a> Iterator for Words<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let in_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '/' | '.' | '%');
+        let end = self.0.find(|c| !in_word(c)).unwrap_or(self.0.len());
+        let (word, rest) = self.0.split_at(end);
+        let next = rest.find(in_word).unwrap_or(rest.len());
+        let (gap, rest) = rest.split_at(next);
+        self.0 = rest;
+        Some((word, gap))
+    }
+}
+
+/// A secret itself: its first characters and nothing more.
+pub(super) fn secret(text: &str) -> String {
+    let head: String = text.chars().take(SHOWN).filter(|c| !c.is_control()).collect();
+    format!("{head}…")
+}
+
+/// A short excerpt for a message: one line, masked, at most `limit` characters.
+pub(super) fn excerpt(text: &str, limit: usize) -> String {
+    let visible: String = text
+        .chars()
+        .map(|c| if c.is_control() || super::unicode::is_invisible(c) { ' ' } else { c })
+        .collect();
+    let line = mask(&visible.split_whitespace().collect::<Vec<_>>().join(" "));
+    let mut cut: String = line.chars().take(limit).collect();
+    if line.chars().count() > limit {
+        cut.push('…');
+    }
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_secret_is_masked_and_the_rest_stays() {
+        let key = format!("AKIA{}", "Q7R2T5W8Y1Z3X6C9");
+        assert_eq!(mask(&format!("key {key}.")), "key AKIA….".replace("….", "…"));
+        assert_eq!(mask("password: hunter22 for it"), "password: … for it");
+        assert_eq!(mask("curl https://me:pw@host.invalid/x"), "curl https://…@host.invalid/x");
+        assert_eq!(mask("export TOKEN=$MY_TOKEN"), "export TOKEN=$MY_TOKEN");
+        assert_eq!(mask("see scripts/run-all-tests.sh 2024"), "see scripts/run-all-tests.sh 2024");
+    }
+
+    #[test]
+    fn an_excerpt_is_one_short_visible_line() {
+        assert_eq!(excerpt("a\n  b\u{200B}c", 80), "a b c");
+        assert_eq!(excerpt("abcdef", 3), "abc…");
+    }
+}

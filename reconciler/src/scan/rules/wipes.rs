@@ -1,0 +1,34 @@
+//! Everything is deleted.
+
+use crate::scan::rule::{Applies, Detect, Rule, always, file, skill};
+
+pub(in crate::scan) static RULE: Rule = Rule {
+    id: "wipes",
+    title: "Everything is deleted",
+    says: "deletes a home, a disk, or all above it",
+    looks_for: "rm -rf on /, the home or the parent directory, file systems made on devices, dd onto disks, fork bombs, recursive deletes of system drives.",
+    why: "No task of a skill needs it.",
+    help: "Remove it; delete the named files that the skill itself made.",
+    references: &["MITRE ATT&CK T1485 Data Destruction", "MITRE ATT&CK T1561 Disk Wipe"],
+    hits: &[
+        file("a.sh", "#!/bin/bash\nrm -rf ./* ../*\n"),
+        file("a.sh", "sudo rm -rf / --no-preserve-root\n"),
+    ],
+    misses: &[file("a.sh", "rm -rf \"$tmp\" ./build\n"), skill("Never run `rm -rf /`.\n")],
+    detect: Detect::Patterns {
+        strings: r#"
+        /(\n|;|&&|\||^)[ \t]*(sudo[ \t]+)?rm[ \t]+(-[a-zA-Z]+[ \t]+){1,3}(--no-preserve-root[ \t]+)?["']?(\/|~|\$HOME|\$\{HOME\})(\/?\*)?["']?[ \t]*(\n|;|&|\||$|2>|--no)/
+        /(\n|;|&&|\||^)[ \t]*(sudo[ \t]+)?rm[ \t]+(-[a-zA-Z]+[ \t]+){1,3}[^\n;&|]{0,40}\.\.\/\*[ \t]*(\n|;|&|$)/
+        /(\n|;|&&|\||^)[ \t]*(sudo[ \t]+)?mkfs(\.[a-z0-9]{2,6})?[ \t]+[^\n]{0,20}\/dev\/[a-z]/
+        /(\n|;|&&|\||^)[ \t]*(sudo[ \t]+)?dd[ \t]+if=\/dev\/(zero|u?random)[ \t]+of=\/dev\/(sd|nvme|disk|hd|vd)/
+        /:\(\)[ \t]*\{[ \t]*:[ \t]*\|[ \t]*:[ \t]*&[ \t]*\}[ \t]*;[ \t]*:/
+        /shutil\.rmtree\([ \t]*(["']\/["']|Path\.home\(\)|os\.path\.expanduser\(["']~["']\))/
+        /Remove-Item[^\n]{0,60}(C:\\|\$env:USERPROFILE|\$HOME)["']?[ \t]+(-Recurse|-Force)/ nocase
+        /(rd|rmdir|del)[ \t]+(\/[sqf][ \t]+){1,3}["']?(C:\\["']?[ \t]*(\n|$)|%USERPROFILE%)/ nocase
+        /find[ \t]+(\/|~|\$HOME)[ \t][^\n]{0,80}-delete/
+"#,
+        applies: Applies::Code,
+        keep: always,
+    },
+    ..Rule::MALICIOUS
+};

@@ -1,0 +1,112 @@
+//! Characters that a reader does not see, or takes for others.
+
+/// Whether a character has no ink: zero-width, tag, direction and variation characters.
+pub(super) fn is_invisible(c: char) -> bool {
+    matches!(u32::from(c),
+        0x00AD | 0x034F | 0x061C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F | 0x200B..=0x200F
+        | 0x202A..=0x202E | 0x2060..=0x206F | 0x3164 | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0
+        | 0xE0000..=0xE01EF)
+}
+
+/// Whether it is a tag character: a hidden copy of an ASCII one.
+pub(super) fn is_tag(c: char) -> bool {
+    (0xE0000..=0xE007F).contains(&u32::from(c))
+}
+
+/// Whether it turns the direction of the text that follows.
+pub(super) fn turns_direction(c: char) -> bool {
+    matches!(u32::from(c), 0x202A..=0x202E | 0x2066..=0x2069)
+}
+
+/// The Latin letter that a Cyrillic, Greek or full-width one is taken for.
+pub(super) fn latin_twin(c: char) -> Option<char> {
+    let full_width = u32::from(c).checked_sub(0xFEE0).filter(|code| (0x21..=0x7E).contains(code));
+    if let Some(twin) = full_width.and_then(char::from_u32) {
+        return Some(twin);
+    }
+    Some(match c {
+        'а' | 'α' => 'a',
+        'е' => 'e',
+        'о' | 'ο' => 'o',
+        'р' | 'ρ' => 'p',
+        'с' => 'c',
+        'у' => 'y',
+        'х' => 'x',
+        'і' | 'ι' => 'i',
+        'ј' => 'j',
+        'ѕ' => 's',
+        'һ' => 'h',
+        'ԁ' => 'd',
+        'ո' => 'n',
+        'ν' => 'v',
+        'А' | 'Α' => 'A',
+        'В' | 'Β' => 'B',
+        'Е' | 'Ε' => 'E',
+        'К' | 'Κ' => 'K',
+        'М' | 'Μ' => 'M',
+        'Н' | 'Η' => 'H',
+        'О' | 'Ο' => 'O',
+        'Р' | 'Ρ' => 'P',
+        'С' => 'C',
+        'Т' | 'Τ' => 'T',
+        'Х' | 'Χ' => 'X',
+        'І' | 'Ι' => 'I',
+        _ => return None,
+    })
+}
+
+/// The text without invisible characters and with look-alike letters made Latin; none where it has
+/// neither, which is nearly always.
+pub(super) fn fold(bytes: &[u8]) -> Option<Vec<u8>> {
+    if bytes.is_ascii() {
+        return None;
+    }
+    let text = std::str::from_utf8(bytes).ok()?;
+    if !text.chars().any(|c| is_invisible(c) || latin_twin(c).is_some()) {
+        return None;
+    }
+    // Tag characters are read as the ASCII that they copy: an agent's tokenizer does too.
+    let folded = text.chars().filter_map(|c| match c {
+        c if is_tag(c) => {
+            char::from_u32(u32::from(c) - 0xE0000).filter(|c| c.is_ascii_graphic() || *c == ' ')
+        }
+        c if is_invisible(c) => None,
+        c => Some(latin_twin(c).unwrap_or(c)),
+    });
+    Some(folded.collect::<String>().into_bytes())
+}
+
+/// A text in UTF-16 with a byte order mark, as UTF-8.
+pub(super) fn from_utf16(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (rest, read): (&[u8], fn([u8; 2]) -> u16) = match bytes {
+        [0xFF, 0xFE, rest @ ..] => (rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => (rest, u16::from_be_bytes),
+        _ => return None,
+    };
+    let units = rest.chunks_exact(2).map(|pair| read([pair[0], pair[1]]));
+    Some(
+        char::decode_utf16(units)
+            .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect::<String>()
+            .into_bytes(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folding_undoes_what_hides_a_word() {
+        let hidden = "ig\u{200B}n\u{043E}re \u{E0061}\u{E0062}";
+        assert_eq!(fold(hidden.as_bytes()).unwrap(), b"ignore ab");
+        assert_eq!(fold("plain, naïve".as_bytes()), None);
+    }
+
+    #[test]
+    fn utf16_is_read_in_both_orders() {
+        assert_eq!(from_utf16(b"\xFF\xFEa\0b\0").unwrap(), b"ab");
+        assert_eq!(from_utf16(b"\xFE\xFF\0a\0b").unwrap(), b"ab");
+        assert_eq!(from_utf16(b"ab"), None);
+    }
+}

@@ -1,0 +1,5 @@
+//! The order on disk.
+
+use crate::scene::Scene;
+
+pub(crate) fn check(_scene: &Scene) {}
