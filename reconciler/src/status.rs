@@ -245,22 +245,6 @@ impl Status {
     }
 }
 
-/// A suspension whose time is over is over, also before the next pass has noticed.
-fn over(
-    mut recorded: BTreeMap<ConditionType, Condition>,
-    orders: &Orders,
-    now: Timestamp,
-) -> BTreeMap<ConditionType, Condition> {
-    let until =
-        orders.suspended.as_ref().and_then(|suspension| suspension.until).filter(|until| *until <= now);
-    if let Some(since) = until {
-        let (kind, status) = (ConditionType::Suspended, ConditionStatus::False);
-        let reason = kind.absence().to_owned();
-        recorded.insert(kind, Condition { kind, status, reason, message: String::new(), since });
-    }
-    recorded
-}
-
 impl Status {
     /// The status where the record cannot be read: what is served, and why no pass can change it.
     pub fn without_record(facts: &StatusFacts, applied: Option<CommitId>, skills: SkillCounts) -> Self {
@@ -283,6 +267,22 @@ impl Status {
             },
         }
     }
+}
+
+/// A suspension whose time is over is over, also before the next pass has noticed.
+fn over(
+    mut recorded: BTreeMap<ConditionType, Condition>,
+    orders: &Orders,
+    now: Timestamp,
+) -> BTreeMap<ConditionType, Condition> {
+    let until =
+        orders.suspended.as_ref().and_then(|suspension| suspension.until).filter(|until| *until <= now);
+    if let Some(since) = until {
+        let (kind, status) = (ConditionType::Suspended, ConditionStatus::False);
+        let reason = kind.absence().to_owned();
+        recorded.insert(kind, Condition { kind, status, reason, message: String::new(), since });
+    }
+    recorded
 }
 
 fn sync(attempt: Option<(CommitId, Outcome)>, applied: Option<CommitId>) -> SyncState {
