@@ -14,7 +14,7 @@ use crate::http::server::Accept;
 
 mod client;
 
-pub(crate) use client::{Answer, Client, ask_network};
+pub(crate) use client::{Answer, AskError, Client, ask_network};
 
 /// The socket's name in the state directory.
 const NAME: &str = "control.sock";
@@ -106,7 +106,6 @@ mod tests {
     use tempfile::tempdir;
     use tokio::sync::watch;
 
-    use super::client::AskError;
     use super::*;
     use crate::http::limits::Limits;
     use crate::http::server;

@@ -12,6 +12,7 @@ use reconciler::options::Options;
 use reconciler::reconcile::{DATABASE, Engine};
 use reconciler::report::error_text;
 use reconciler::status::StatusFacts;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::info;
@@ -27,6 +28,7 @@ use crate::http::limits::Limits;
 use crate::http::webhook::Followed;
 use crate::http::{self, Service, server};
 use crate::metrics::Metrics;
+use crate::supervise;
 
 /// How many threads serve requests: they only hand over, the work is done elsewhere.
 const WORKERS: usize = 2;
@@ -36,20 +38,42 @@ const BLOCKING: usize = 64;
 
 /// Runs the service.
 pub(crate) fn run(context: &Context) -> Done {
+    run_as(context, Beside::Nobody)
+}
+
+/// Runs the service as the child of a parent that starts the agent when we say so.
+pub(crate) fn run_beside_agent(context: &Context) -> Done {
+    // The agent may run as the same user: what we hold is not its to read.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .context("cannot hide our memory from other processes")?;
+    run_as(context, Beside::Agent)
+}
+
+/// Whether an agent waits for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Nobody,
+    Agent,
+}
+
+fn run_as(context: &Context, beside: Beside) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING)
         .enable_all()
         .build()
         .context("cannot start the threads of the service")?;
-    let ended = runtime.block_on(serve(context));
+    let ended = runtime.block_on(serve(context, beside));
     // Whatever still runs was given its time: the next start settles it.
     runtime.shutdown_background();
     ended
 }
 
-async fn serve(context: &Context) -> Done {
+async fn serve(context: &Context, beside: Beside) -> Done {
     let mut signals = Signals::catch().context("cannot catch signals")?;
+    if beside == Beside::Agent {
+        supervise::hold().context("cannot watch the parent")?;
+    }
     let cancel = Cancel::new();
     let options = context.options()?;
     let opened = open(options.clone(), context.settings.timing.lock_wait, &cancel);
@@ -67,6 +91,9 @@ async fn serve(context: &Context) -> Done {
     greet(&context.settings, &options, address);
     let running = Running::start(context, &options, engine, cancel, (listener, control))?;
     tokio::spawn(signals.forward(running.handle.clone()));
+    if beside == Beside::Agent {
+        tokio::spawn(supervise::announce(running.handle.watch(), options.target.clone()));
+    }
     running.end().await
 }
 
