@@ -13,11 +13,11 @@ use reconciler::options::Options;
 use reconciler::reconcile::{DATABASE, Engine};
 use reconciler::record::{Record, RecordError};
 use reconciler::source::child;
-use reconciler::target::default_state_dir;
 use serde::Serialize;
 
 use crate::cli::{self, Cli, Command, FETCH_CHILD, Format};
 use crate::config::{self, Ambient, Demand, Flags, Problem, Settings, Warning};
+use crate::daemon::state_beside;
 use crate::render::error::{Report, WrongSettings};
 use crate::render::escape::terminal;
 use crate::render::progress::Progress;
@@ -31,6 +31,7 @@ mod history;
 mod once;
 mod reconcile;
 mod run;
+mod service;
 mod status;
 mod supervise;
 mod validate;
@@ -61,8 +62,7 @@ impl Context {
         let target = &self.settings.target;
         match &self.settings.state {
             Some(state) => Ok(state.clone()),
-            None => Ok(default_state_dir(target)
-                .with_context(|| format!("cannot look at the target directory `{}`", target.display()))?),
+            None => Ok(state_beside(target)?),
         }
     }
 
@@ -75,8 +75,16 @@ impl Context {
 
     /// What the engine is told.
     pub(crate) fn options(&self) -> Result<Options, Failure> {
+        self.options_in(self.state()?)
+    }
+
+    /// The same, with that state directory.
+    pub(crate) fn options_in(&self, state: PathBuf) -> Result<Options, Failure> {
         let child = [OUR_PROGRAM, FETCH_CHILD].map(OsString::from).to_vec();
-        Ok(self.settings.options(self.state()?, child).context("SKILLS_REPO is not set")?)
+        Ok(self
+            .settings
+            .options(state, child)
+            .context("SKILLS_REPO: not set, and required; set it, or give --repo URL")?)
     }
 
     /// The progress of a fetch, where somebody looks.
@@ -191,7 +199,7 @@ fn demand(command: &Command) -> Demand {
     match command {
         Command::Run { command } => needs(true, !command.is_empty()),
         Command::ServiceChild => needs(true, true),
-        Command::Once(_) | Command::Diff(_) => needs(true, false),
+        Command::Once(_) => needs(true, false),
         _ => Demand::default(),
     }
 }

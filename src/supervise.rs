@@ -28,7 +28,7 @@ mod user;
 
 pub(crate) use agent::{AgentError, exec, find};
 pub(crate) use ended::Ended;
-pub(crate) use gate::announce;
+pub(crate) use gate::{Place, announce};
 pub(crate) use lifeline::hold;
 
 use agent::Agent;

@@ -336,6 +336,25 @@ fn a_forge_that_does_not_answer_is_not_the_agents_outage() {
 }
 
 #[test]
+fn it_starts_on_what_was_served_while_the_state_is_broken() {
+    for broken in ["state.db", "repo.git/config"] {
+        let place = Place::new();
+        place.serve_once();
+        std::fs::write(place.path("state").join(broken), "?".repeat(5_000)).expect("written");
+        let done = place.output(&mut place.sh("exit 5"));
+        assert_eq!(done.status.code(), Some(5), "{broken}: {}", text(&done));
+        assert!(text(&done).contains("\"outcome\":\"stalled\""), "{broken}: {}", text(&done));
+
+        std::fs::write(place.path("skills/golden-horde.md"), "edited").expect("written");
+        let mut running = Running::start(&mut place.sh("touch started"));
+        until("it is stalled", || running.log().contains("\"outcome\":\"stalled\""));
+        running.signal(Signal::TERM);
+        assert_eq!(running.ended().code(), Some(0), "{broken}");
+        assert!(!place.path("started").exists(), "{broken}: nobody vouches for what is there");
+    }
+}
+
+#[test]
 fn without_anything_served_it_is_not_started_and_a_stop_is_clean() {
     let place = Place::new();
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -12,6 +12,7 @@
 mod keep;
 mod pace;
 mod publish;
+mod sentinel;
 mod stage;
 
 use std::collections::HashMap;
@@ -30,6 +31,7 @@ use crate::target::{Locked, Target};
 use crate::volume::Directory;
 
 pub(crate) use pace::Recent;
+pub(crate) use sentinel::last_pass;
 
 /// The hidden file in the target's root that is renamed over last by each pass that changed something:
 /// consumers that listen only to `change` miss what was added or removed, and not this.
@@ -252,6 +254,14 @@ impl Drop for Staging {
 pub struct Applied {
     /// The stamps of what was published, for the stat cache.
     pub known: StatCache,
+}
+
+/// Removes what a pass that was killed, or could not tidy up, left staged.
+///
+/// # Errors
+/// [`ApplyError`], where it cannot be removed.
+pub fn sweep(target: &Locked<'_>) -> Result<(), ApplyError> {
+    stage::sweep(target.target())
 }
 
 /// Prepares a plan: checks the room, saves what it overwrites, writes what is new, and makes all of it

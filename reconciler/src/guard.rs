@@ -3,7 +3,8 @@
 //! Judged after a successful fetch, so that the person is told which commit the word is for: a
 //! confirmation counts for exactly that commit, and a later one needs its own.
 
-use crate::ids::CommitId;
+use crate::ids::{CommitId, PassId};
+use crate::orders::Orders;
 use crate::path::TreePath;
 use crate::plan::PruneGuard;
 use crate::record::AppliedSource;
@@ -73,15 +74,52 @@ pub enum Guard {
         /// The commit that waits.
         revision: CommitId,
     },
+    /// It cannot be told whether it is the history that was followed.
+    #[error(
+        "it is not proven that {reference} continues {applied}, which is applied: the mirror's history ends before \
+         they meet; if that is meant, confirm revision {revision}"
+    )]
+    Unproven {
+        /// What is followed.
+        reference: String,
+        /// The commit that is applied.
+        applied: CommitId,
+        /// The commit that waits.
+        revision: CommitId,
+    },
+    /// The volume is newer than the record: one of them comes from a backup.
+    #[error(
+        "pass {found} wrote the volume last and the record knows no pass after {known}: the state directory is older \
+         than the volume, as after restoring a backup; if the volume may be changed, confirm revision {revision}"
+    )]
+    Restored {
+        /// The pass that the volume names.
+        found: PassId,
+        /// The last pass on record.
+        known: PassId,
+        /// The commit that waits.
+        revision: CommitId,
+    },
     /// Too many skills would go at once.
     #[error(transparent)]
     Prune(#[from] PruneGuard),
 }
 
+/// How the commit that was fetched follows the one that is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage {
+    /// It contains it, or nothing was applied yet.
+    Forward,
+    /// It leaves it behind: that goes on record.
+    Leaving(CommitId),
+}
+
 /// Judges the step from what is applied to what was fetched.
 ///
-/// `ancestry` is that of the applied commit in the fetched one. Where a shallow history ends before it
-/// can tell, the step counts as a rewind: it is not proven to be anything better.
+/// `ancestry` is that of the applied commit in the fetched one. Where history ends before it can tell,
+/// the step counts as one to another history: it is not proven to be anything better. What `orders` say
+/// of this very commit counts: a confirmation lets it through, and a rollback leaves newer commits behind
+/// on purpose.
 ///
 /// # Errors
 /// The [`Guard`] that the step must pass.
@@ -90,7 +128,26 @@ pub fn judge(
     fetched: &AppliedSource,
     ancestry: Ancestry,
     rewind: Rewind,
-) -> Result<(), Guard> {
+    orders: &Orders,
+) -> Result<Passage, Guard> {
+    let revision = fetched.commit;
+    let passage = if ancestry == Ancestry::Yes { Passage::Forward } else { Passage::Leaving(applied.commit) };
+    if orders.confirms(revision) {
+        return Ok(passage);
+    }
+    check_settings(applied, fetched)?;
+    let (reference, applied) = (fetched.reference.clone(), applied.commit);
+    match (ancestry, rewind) {
+        _ if orders.pins(revision) => Ok(passage),
+        (Ancestry::Yes, _) | (Ancestry::No, Rewind::Accept) => Ok(passage),
+        (Ancestry::No, Rewind::Refuse) => Err(Guard::Rewound { reference, applied, revision }),
+        (Ancestry::Unrelated, _) => Err(Guard::Unrelated { reference, applied, revision }),
+        (Ancestry::Unknown, _) => Err(Guard::Unproven { reference, applied, revision }),
+    }
+}
+
+/// Whether the settings still name what was applied.
+fn check_settings(applied: &AppliedSource, fetched: &AppliedSource) -> Result<(), Guard> {
     let revision = fetched.commit;
     if applied.repo != fetched.repo {
         return Err(Guard::OtherRepository { was: applied.repo.clone(), is: fetched.repo.clone(), revision });
@@ -99,12 +156,5 @@ pub fn judge(
         let shown = |path: &Option<TreePath>| path.as_ref().map_or(".".to_owned(), TreePath::to_string);
         return Err(Guard::OtherPath { was: shown(&applied.path), is: shown(&fetched.path), revision });
     }
-    let reference = fetched.reference.clone();
-    match (ancestry, rewind) {
-        (Ancestry::Yes, _) | (Ancestry::No | Ancestry::Unknown, Rewind::Accept) => Ok(()),
-        (Ancestry::No | Ancestry::Unknown, Rewind::Refuse) => {
-            Err(Guard::Rewound { reference, applied: applied.commit, revision })
-        }
-        (Ancestry::Unrelated, _) => Err(Guard::Unrelated { reference, applied: applied.commit, revision }),
-    }
+    Ok(())
 }

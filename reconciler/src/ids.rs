@@ -186,7 +186,7 @@ impl fmt::Display for SkillId {
 }
 
 /// The number of a pass: it always grows, over restarts too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PassId(pub u64);
 

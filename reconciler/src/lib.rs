@@ -18,6 +18,7 @@ pub mod guard;
 pub mod ids;
 pub mod observed;
 pub mod options;
+pub mod orders;
 pub mod path;
 pub mod plan;
 pub mod reconcile;

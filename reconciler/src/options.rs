@@ -2,6 +2,7 @@
 //! settings; whoever uses the engine as a library makes it by hand.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::finding::Severity;
 use crate::guard::Rewind;
@@ -34,6 +35,8 @@ pub struct Options {
     pub rewind: Rewind,
     /// Refuse to create anything while the target is on the root file system's device.
     pub require_mount: bool,
+    /// How long drifted files are kept (`DRIFT_KEEP`).
+    pub drift_keep: Duration,
     /// How many bytes of drifted files are kept (`DRIFT_MAX_BYTES`).
     pub drift_max_bytes: u64,
 }

@@ -3,7 +3,9 @@
 
 mod error;
 mod held;
+mod orders;
 mod pass;
+mod retention;
 mod verdicts;
 
 use std::collections::BTreeMap;
@@ -21,11 +23,11 @@ use crate::path::TreePath;
 use crate::plan::{self, Plan, PlanOptions, PruneLimit};
 use crate::record::{AppliedSource, Inventory, Record, Settled};
 use crate::report::{Diff, PassReport};
-use crate::source::{self, Ancestry, Fetched, Mirror, Progress};
+use crate::source::{Mirror, Progress};
 use crate::target::{Locked, Target, TargetError};
 use crate::tree::{AcceptedTree, Skills};
 use crate::trigger::Trigger;
-use crate::verdict::{self, MemoryCache};
+use crate::verdict::{self, Law, MemoryCache};
 
 pub use error::{OpenError, PassError};
 use pass::{Pass, Step, timed};
@@ -40,6 +42,9 @@ pub const DATABASE: &str = "state.db";
 /// The reference of the mirror that keeps the applied commit alive.
 const APPLIED: &str = "refs/skill-sync/applied";
 
+/// Below it are the commits that were applied last: a rollback finds them without the network.
+const HISTORY: &str = "refs/skill-sync/history/";
+
 /// Keeps one target equal to one source. It holds the locks of both directories as long as it lives.
 pub struct Engine {
     options: Options,
@@ -50,6 +55,7 @@ pub struct Engine {
     inventory: Inventory,
     memory: desired::Memory,
     verdicts: MemoryCache,
+    law: Law,
     /// The number of the next pass, for one that cannot even ask the database.
     next: PassId,
 }
@@ -70,8 +76,9 @@ impl Engine {
         let record = Record::open(&options.state.join(DATABASE), &options.environment)?;
         let inventory = record.inventory()?;
         let (memory, verdicts) = (desired::Memory::default(), MemoryCache::default());
+        let law = Law::new(options.judging);
         let next = PassId(record.passes(1, None)?.first().map_or(1, |row| row.last.0 + 1));
-        Ok(Self { options, target: Some(target), mirror, record, inventory, memory, verdicts, next })
+        Ok(Self { options, target: Some(target), mirror, record, inventory, memory, verdicts, law, next })
     }
 
     /// What this engine keeps equal to what.
@@ -110,6 +117,7 @@ impl Engine {
         let mut pass = Pass::new(self.next, Trigger::Manual);
         self.hold(cancel)?;
         self.mirror.sweep()?;
+        pass.orders = self.record.orders()?;
         self.look(&mut pass, cancel, progress)?;
         Ok(self.report_diff(pass))
     }
@@ -122,17 +130,17 @@ impl Engine {
     ) -> Result<(), PassError> {
         let target = self.hold(cancel)?;
         let target = target.locked()?;
+        apply::sweep(&target)?;
         self.mirror.sweep()?;
-        pass.id = self.record.begin(pass.trigger, pass.started_at)?;
+        self.begin(&target, pass)?;
         self.settle(&target, pass, cancel)?;
-        match self.look(pass, cancel, progress) {
+        match self.look(pass, cancel, progress).and_then(|()| self.hold_revision(pass)) {
             Err(error @ PassError::Source(_)) => {
                 self.keep_served(&target, pass, cancel)?;
                 return Err(error);
             }
-            looked => looked?,
+            looked => self.heed_suspension(pass, looked)?,
         }
-        self.hold_revision(pass)?;
         self.apply(&target, pass, cancel)
     }
 
@@ -164,40 +172,25 @@ impl Engine {
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), PassError> {
-        let fetched = timed(&mut pass.stages.fetch, || {
-            source::fetch(&self.options.source, &self.mirror, cancel, progress)
-        })?;
-        let commit = fetched.commit;
+        let source = self.choose(pass, cancel, progress)?;
+        let commit = source.commit;
         pass.revision = Some(commit);
-        let source = self.applying(&fetched);
-        self.guard(&source)?;
-        let desired = timed(&mut pass.stages.desired, || {
-            desired::read(self.mirror.git(), commit, &self.options.selection, &mut self.memory)
-        })?;
+        let left = self.guard(&pass.orders, &source)?;
+        let desired = timed(&mut pass.stages.desired, || self.desired(&pass.orders, commit))?;
         let judged = timed(&mut pass.stages.judge, || {
-            let (served, judging) = (&self.inventory.skills, &self.options.judging);
+            let (served, law) = (&self.inventory.skills, &self.law);
             let mut cache = Layered::new(&mut self.verdicts, &mut self.record);
-            verdict::judge(&desired, self.mirror.git(), served, judging, &mut cache)
+            verdict::judge(&desired, self.mirror.git(), served, law, &mut cache)
         })?;
         let judged = pass.judged.insert(judged);
         cancel.check()?;
         let accepted = &judged.accepted;
         let observed =
             timed(&mut pass.stages.observe, || self.observe(accepted.skills(), trust(pass.trigger)))?;
-        let limit = Some(self.options.prune_limit);
+        let limit = (!pass.orders.confirms(commit)).then_some(self.options.prune_limit);
         let plan = timed(&mut pass.stages.plan, || self.plan(commit, accepted, &observed, limit))?;
-        pass.step = Some(Step { source, observed, plan, done: false });
+        pass.step = Some(Step { source, left, observed, plan, done: false });
         Ok(cancel.check()?)
-    }
-
-    /// Whether this commit may follow the applied one without a person's word.
-    fn guard(&self, source: &AppliedSource) -> Result<(), PassError> {
-        let Some(applied) = self.record.last_applied()? else { return Ok(()) };
-        let ancestry = match applied.commit == source.commit {
-            true => Ancestry::Yes,
-            false => self.mirror.is_ancestor(applied.commit, source.commit).unwrap_or(Ancestry::Unknown),
-        };
-        Ok(guard::judge(&applied, source, ancestry, self.options.rewind)?)
     }
 
     /// With `HOLD=revision` a commit is served whole or not at all.
@@ -213,7 +206,7 @@ impl Engine {
     fn apply(&mut self, target: &Locked<'_>, pass: &mut Pass, cancel: &Cancel) -> Result<(), PassError> {
         let Some(step) = &mut pass.step else { return Ok(()) };
         if step.plan.is_empty() {
-            self.mirror.pin_commit(APPLIED, step.source.commit)?;
+            self.pin_applied(step.source.commit)?;
             self.mirror.sync()?;
             step.done = true;
             return Ok(());
@@ -234,18 +227,19 @@ impl Engine {
     }
 
     /// Puts drift right where there is no commit to look at: that the forge is away, or refuses us, is
-    /// no leave for the volume to change.
+    /// no leave for the volume to change. What operators ordered holds here too.
     fn keep_served(
         &mut self,
         target: &Locked<'_>,
         pass: &mut Pass,
         cancel: &Cancel,
     ) -> Result<(), PassError> {
-        let Some(source) = self.record.last_applied()? else { return Ok(()) };
+        let stands = pass.orders.restored.is_some() || pass.orders.suspension(pass.started_at).is_some();
+        let Some(source) = self.record.last_applied()?.filter(|_| !stands) else { return Ok(()) };
         let served = AcceptedTree::vouch(self.inventory.skills.clone());
         let observed = self.observe(served.skills(), trust(pass.trigger))?;
         let plan = self.plan(source.commit, &served, &observed, None)?;
-        pass.step = Some(Step { source, observed, plan, done: false });
+        pass.step = Some(Step { source, left: None, observed, plan, done: false });
         self.apply(target, pass, cancel)
     }
 
@@ -253,6 +247,10 @@ impl Engine {
     /// anything else is done: every file is then old or new.
     fn settle(&mut self, target: &Locked<'_>, pass: &Pass, cancel: &Cancel) -> Result<(), PassError> {
         let Some(intent) = self.record.interrupted()? else { return Ok(()) };
+        // What an older record intended is not what the volume was about to become.
+        if pass.orders.restored.is_some() {
+            return Ok(());
+        }
         let revision = intent.applied.commit;
         let observed = self.observe(intent.next.skills(), Trust::Nothing)?;
         let plan = self.plan(revision, &intent.next, &observed, None)?;
@@ -275,18 +273,14 @@ impl Engine {
 
     /// Keeps alive in the mirror what is served, and the commit that later ones are compared with.
     fn pin(&self, applied: CommitId, served: &Skills) -> Result<(), PassError> {
-        self.mirror.pin_commit(APPLIED, applied)?;
+        self.pin_applied(applied)?;
         self.mirror.pin_served(served)?;
         Ok(self.mirror.sync()?)
     }
 
-    fn applying(&self, fetched: &Fetched) -> AppliedSource {
-        AppliedSource {
-            repo: self.options.source.url.to_string(),
-            path: self.options.selection.root.clone(),
-            reference: fetched.reference.clone(),
-            commit: fetched.commit,
-        }
+    fn applying(&self, reference: String, commit: CommitId) -> AppliedSource {
+        let (repo, path) = (self.options.source.url.to_string(), self.options.selection.root.clone());
+        AppliedSource { repo, path, reference, commit }
     }
 
     fn observe(&self, accepted: &Skills, trust: Trust) -> Result<Observed, PassError> {

@@ -16,11 +16,13 @@ mod column;
 mod conditions;
 mod deliveries;
 mod drift;
+mod drifting;
 mod error;
 mod held;
 mod intent;
 mod inventory;
 mod open;
+mod orders;
 mod passes;
 mod reading;
 mod schema;
@@ -38,6 +40,7 @@ pub use self::error::RecordError;
 pub use self::held::{Findings, hold_key};
 pub use self::intent::Intent;
 pub use self::inventory::{Inventory, changed_stamps};
+pub use self::orders::APPLIED_KEPT;
 pub use self::passes::{INTERRUPTED, PassRow};
 
 use self::audit::Appender;
@@ -81,6 +84,8 @@ pub struct End<'a> {
     pub findings: Option<&'a Findings>,
     /// What was applied, where the pass converged.
     pub applied: Option<&'a AppliedSource>,
+    /// The commit that was applied before and that this one does not contain.
+    pub left: Option<CommitId>,
 }
 
 impl End<'_> {
@@ -135,6 +140,13 @@ struct ChangedBody<'a> {
 }
 
 #[derive(Serialize)]
+struct RewoundBody<'a> {
+    from: CommitId,
+    to: CommitId,
+    reference: &'a str,
+}
+
+#[derive(Serialize)]
 struct SettledBody {
     interrupted: PassId,
     revision: CommitId,
@@ -182,13 +194,26 @@ impl Record {
     /// # Errors
     /// Where the database cannot be read or written.
     pub fn begin(&mut self, trigger: Trigger, at: Timestamp) -> Result<PassId, RecordError> {
+        self.begin_beyond(PassId(0), trigger, at)
+    }
+
+    /// The same with a number that is also greater than `floor`: what the volume knows of.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub fn begin_beyond(
+        &mut self,
+        floor: PassId,
+        trigger: Trigger,
+        at: Timestamp,
+    ) -> Result<PassId, RecordError> {
         let newest = self.read(passes::newest)?.map(|(pass, _)| pass);
         let begun = self.read(intent::begun)?.filter(|begun| newest.is_none_or(|last| begun.pass > last));
         if let Some(begun) = &begun {
             self.write(|tx| passes::write_interrupted(tx, begun))?;
         }
         let greatest = [newest, begun.map(|begun| begun.pass), self.running.map(|running| running.pass)];
-        let pass = PassId(greatest.into_iter().flatten().max().map_or(1, |pass| pass.0 + 1));
+        let pass = PassId(greatest.into_iter().flatten().fold(floor, Ord::max).0 + 1);
         self.running = Some(Running { pass, trigger, at });
         Ok(pass)
     }
@@ -223,10 +248,7 @@ impl Record {
         inventory: &Skills,
         kept: &[Kept],
     ) -> Result<(), RecordError> {
-        let (trigger, at) = match self.running.filter(|running| running.pass == pass) {
-            Some(running) => (running.trigger, running.at),
-            None => (Trigger::Manual, Timestamp::now()),
-        };
+        let (trigger, at) = self.begun(pass);
         self.write(|tx| {
             let mut audit = Appender::new(tx, at, Some(pass))?;
             intent::write(tx, (pass, trigger, at), applied, plan, inventory)?;
@@ -234,7 +256,9 @@ impl Record {
         })
     }
 
-    /// Stores durably that what an interrupted pass had begun is finished.
+    /// Stores durably that what an interrupted pass had begun is finished. The pass that finished it is
+    /// in the history from here on, as interrupted until it ends: it changed the volume, and may die
+    /// before it does anything else.
     ///
     /// # Errors
     /// Where the database cannot be written.
@@ -243,15 +267,26 @@ impl Record {
         let changes = intent::changes(inventory, plan);
         let revision = intent.applied.commit;
         let body = SettledBody { interrupted: intent.pass, revision, changes: changes.len() };
+        let (trigger, started_at) = self.begun(pass);
+        let begun = intent::Begun { pass, trigger, started_at, revision };
         self.write(|tx| {
             let mut audit = Appender::new(tx, at, Some(pass))?;
             inventory::write(tx, inventory, &plan.next)?;
             inventory::write_stamps(tx, known)?;
-            write_applied(tx, &intent.applied)?;
+            write_applied(tx, &intent.applied, intent.pass, at)?;
             intent::clear(tx)?;
+            passes::write_interrupted(tx, &begun)?;
             record_changes(&mut audit, &changes, Some(revision))?;
             audit.append(Kind::Settled, &body)
         })
+    }
+
+    /// Why a pass runs and since when.
+    fn begun(&self, pass: PassId) -> (Trigger, Timestamp) {
+        match self.running.filter(|running| running.pass == pass) {
+            Some(running) => (running.trigger, running.at),
+            None => (Trigger::Manual, Timestamp::now()),
+        }
     }
 
     /// Stores durably how the pass ended, in one transaction: before it reports anything.
@@ -333,7 +368,12 @@ fn write_end(tx: &Transaction<'_>, end: &End<'_>) -> Result<(), Fault> {
         held::write(tx, &mut audit, &report.held, report.revision)?;
     }
     if let Some(applied) = end.applied.filter(|_| report.outcome.is_converged()) {
-        write_applied(tx, applied)?;
+        if let Some(from) = end.left {
+            let body = RewoundBody { from, to: applied.commit, reference: &applied.reference };
+            audit.append(Kind::Rewound, &body)?;
+        }
+        write_applied(tx, applied, report.pass, ended_at(report))?;
+        orders::fulfil(tx)?;
     }
     passes::record(tx, &mut audit, end)?;
     passes::write(tx, end)?;
@@ -348,8 +388,9 @@ fn record_changes(
     changes.iter().try_for_each(|change| audit.append(Kind::Changed, &ChangedBody { change, revision }))
 }
 
-fn write_applied(tx: &Connection, applied: &AppliedSource) -> Result<(), Fault> {
+fn write_applied(tx: &Connection, applied: &AppliedSource, pass: PassId, at: Timestamp) -> Result<(), Fault> {
     if load_applied(tx)?.as_ref() != Some(applied) {
+        orders::remember(tx, applied.commit, pass, at)?;
         tx.prepare_cached("UPDATE meta SET applied = ?1")?.execute([serde_json::to_string(applied)?])?;
     }
     Ok(())

@@ -83,6 +83,8 @@ pub enum Remedy {
     Person,
     /// An operator confirms the change.
     Confirm,
+    /// An operator resumes.
+    Resume,
 }
 
 impl Remedy {
@@ -92,6 +94,7 @@ impl Remedy {
             Self::Retry(_) => Outcome::Failed,
             Self::Person => Outcome::Stalled,
             Self::Confirm => Outcome::Guarded,
+            Self::Resume => Outcome::Suspended,
         }
     }
 }
@@ -138,6 +141,9 @@ pub struct PassReport {
     /// What is on the volume besides, and stays as it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unowned: Vec<Unowned>,
+    /// What stands in the way of following the source: a pin, and what waits for its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// What went wrong and what to do: the error and its causes in one text.
     pub error: Option<String>,
     /// How long the server asked us to wait.

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CommitId, Digest, PassId, Timestamp};
+use crate::orders::Orders;
 use crate::record::{Record, RecordError};
 use crate::report::Outcome;
 
@@ -48,7 +49,7 @@ impl ConditionType {
     ];
 
     /// The reason of one that is not so.
-    fn absence(self) -> &'static str {
+    pub(crate) fn absence(self) -> &'static str {
         match self {
             Self::Ready => "NoPassYet",
             Self::Reconciling => "Idle",
@@ -167,6 +168,20 @@ pub struct StatusFacts {
     pub reconciling: Option<Timestamp>,
     /// When the next poll is due; none where no service runs.
     pub next_pass_at: Option<Timestamp>,
+    /// What keeps the running service from converging; none where nothing does. It may be what the
+    /// record cannot say, since nothing could be recorded.
+    pub failing: Option<Failing>,
+}
+
+/// Why passes come to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failing {
+    /// What they come to: `Failed`, `Stalled` or `Guarded`.
+    pub outcome: Outcome,
+    /// The error and its causes.
+    pub error: String,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// The status of one target.
@@ -204,13 +219,14 @@ impl Status {
     /// Where the record cannot be read.
     pub fn read(record: &Record, facts: &StatusFacts) -> Result<Self, RecordError> {
         let _as_of_now = record.snapshot()?;
+        let recorded = over(record.conditions()?, &record.orders()?, Timestamp::now());
         let attempt = record.last_attempt()?;
         let applied = record.last_applied()?.map(|applied| applied.commit);
         let (last_pass, idle_since) = record.last_pass()?.unzip();
         let (serving, held) = record.counts()?;
         let (records, head) = record.audit_end()?.unzip();
         Ok(Self {
-            conditions: conditions(record.conditions()?, record.created_at()?, idle_since, facts),
+            conditions: conditions(recorded, record.created_at()?, idle_since, facts),
             sync: sync(attempt, applied),
             environment: facts.environment.clone(),
             repo: facts.repo.clone(),
@@ -229,12 +245,77 @@ impl Status {
     }
 }
 
+/// A suspension whose time is over is over, also before the next pass has noticed.
+fn over(
+    mut recorded: BTreeMap<ConditionType, Condition>,
+    orders: &Orders,
+    now: Timestamp,
+) -> BTreeMap<ConditionType, Condition> {
+    let until =
+        orders.suspended.as_ref().and_then(|suspension| suspension.until).filter(|until| *until <= now);
+    if let Some(since) = until {
+        let (kind, status) = (ConditionType::Suspended, ConditionStatus::False);
+        let reason = kind.absence().to_owned();
+        recorded.insert(kind, Condition { kind, status, reason, message: String::new(), since });
+    }
+    recorded
+}
+
+impl Status {
+    /// The status where the record cannot be read: what is served, and why no pass can change it.
+    pub fn without_record(facts: &StatusFacts, applied: Option<CommitId>, skills: SkillCounts) -> Self {
+        let since = facts.failing.as_ref().map_or_else(Timestamp::now, |failing| failing.since);
+        Self {
+            conditions: conditions(BTreeMap::new(), since, None, facts),
+            sync: SyncState::Unknown,
+            environment: facts.environment.clone(),
+            repo: facts.repo.clone(),
+            reference: facts.reference.clone(),
+            last_attempted_revision: None,
+            last_applied_revision: applied,
+            last_pass: None,
+            next_pass_at: facts.next_pass_at,
+            skills,
+            audit: AuditStatus {
+                records: 0,
+                head: None,
+                neo4j: Projection { state: ProjectionState::Off, behind: 0 },
+            },
+        }
+    }
+}
+
 fn sync(attempt: Option<(CommitId, Outcome)>, applied: Option<CommitId>) -> SyncState {
     match attempt {
         None => SyncState::Unknown,
         Some((_, outcome)) if outcome.is_converged() => SyncState::Synced,
         Some((revision, Outcome::Suspended)) if Some(revision) == applied => SyncState::Synced,
         Some(_) => SyncState::OutOfSync,
+    }
+}
+
+impl Failing {
+    /// What it says, in the words of the record.
+    fn conditions(&self) -> [Condition; 2] {
+        let (reason, stalled) = match self.outcome {
+            Outcome::Stalled => ("Stalled", true),
+            Outcome::Guarded => ("Guarded", true),
+            _ => ("Failed", false),
+        };
+        let condition = |kind, status, reason: &str, message: &str| {
+            let (reason, message) = (reason.to_owned(), message.to_owned());
+            Condition { kind, status, reason, message, since: self.since }
+        };
+        let stalled = match stalled {
+            true => condition(ConditionType::Stalled, ConditionStatus::True, reason, &self.error),
+            false => condition(
+                ConditionType::Stalled,
+                ConditionStatus::False,
+                ConditionType::Stalled.absence(),
+                "",
+            ),
+        };
+        [condition(ConditionType::Ready, ConditionStatus::False, reason, &self.error), stalled]
     }
 }
 
@@ -249,6 +330,15 @@ fn conditions(
         let (kind, status) = (ConditionType::Reconciling, ConditionStatus::True);
         let running = Condition { kind, status, reason: "PassRunning".into(), message: String::new(), since };
         recorded.insert(kind, running);
+    }
+    if let Some(failing) = &facts.failing {
+        for told in failing.conditions() {
+            let same = recorded
+                .get(&told.kind)
+                .filter(|old| (old.status, &old.reason) == (told.status, &told.reason));
+            let since = same.map_or(told.since, |old| old.since);
+            recorded.insert(told.kind, Condition { since, ..told });
+        }
     }
     let untouched = |kind: ConditionType| Condition {
         kind,
@@ -271,7 +361,8 @@ fn conditions(
 mod tests {
     use super::*;
     use crate::ids::SkillId;
-    use crate::plan::{SkillAction, SkillChange, Why};
+    use crate::orders::{Actor, Suspension};
+    use crate::plan::{FileAction, FileChange, SkillAction, SkillChange, Why};
     use crate::record::tests::{Place, commit, held, skills};
 
     fn facts() -> StatusFacts {
@@ -281,6 +372,7 @@ mod tests {
             reference: "main".into(),
             reconciling: None,
             next_pass_at: Some(Timestamp::from_millis(1_700_000_300_000)),
+            failing: None,
         }
     }
 
@@ -422,13 +514,71 @@ mod tests {
     fn a_suspended_pass_says_so_and_leaves_readiness_alone() {
         let mut place = Place::new();
         place.serve(skills([("a", "1")], commit(1)), commit(1));
-        place.pass(Outcome::Suspended, |report| report.revision = Some(commit(1)));
+        let (actor, at) = (Actor::cli(7), Timestamp::from_millis(1_800_000_000_000));
+        let suspension = Suspension { actor, at, until: None, reason: None };
+        place.record.suspend(&suspension).unwrap();
         let now = status(&place);
-        assert_eq!(of(&now, ConditionType::Suspended).0, ConditionStatus::True);
+        let expected = (ConditionStatus::True, "Suspended", &*suspension.to_string(), at);
+        assert_eq!(of(&now, ConditionType::Suspended), expected);
+        place.pass(Outcome::Suspended, |report| {
+            report.revision = Some(commit(1));
+            report.error = Some("2 skills would change".into());
+        });
+        let now = status(&place);
+        let expected = (ConditionStatus::True, "Suspended", "2 skills would change", at);
+        assert_eq!(of(&now, ConditionType::Suspended), expected);
         assert_eq!(of(&now, ConditionType::Ready).0, ConditionStatus::True);
         assert_eq!(now.sync, SyncState::Synced);
         place.pass(Outcome::Suspended, |report| report.revision = Some(commit(2)));
         assert_eq!(status(&place).sync, SyncState::OutOfSync);
+        let later = Timestamp::from_millis(1_800_000_060_000);
+        assert!(place.record.resume(&Actor::api(), later).unwrap());
+        let expected = (ConditionStatus::False, "NotSuspended", "", later);
+        assert_eq!(of(&status(&place), ConditionType::Suspended), expected);
+        assert!(!place.record.resume(&Actor::api(), later).unwrap(), "nothing stands any more");
+    }
+
+    #[test]
+    fn a_suspension_whose_time_is_over_shows_no_more() {
+        let mut place = Place::new();
+        let (at, until) = (Timestamp::from_millis(1_000), Some(Timestamp::from_millis(2_000)));
+        place.record.suspend(&Suspension { actor: Actor::api(), at, until, reason: None }).unwrap();
+        let expected = (ConditionStatus::False, "NotSuspended", "", Timestamp::from_millis(2_000));
+        assert_eq!(of(&status(&place), ConditionType::Suspended), expected);
+    }
+
+    #[test]
+    fn a_path_that_drifts_three_times_in_ten_minutes_is_named() {
+        let mut place = Place::new();
+        place.serve(skills([("a", "1")], commit(1)), commit(1));
+        let file = || FileChange {
+            path: "a/SKILL.md".parse().unwrap(),
+            action: FileAction::Update,
+            from: None,
+            to: None,
+        };
+        let drift = || SkillChange {
+            skill: SkillId::new("a"),
+            action: SkillAction::Restore,
+            why: Why::Drifted,
+            files: vec![file()],
+        };
+        for reason in ["DriftCorrected", "DriftCorrected", "DriftRepeats"] {
+            place.restore(vec![drift()]);
+            assert_eq!(of(&status(&place), ConditionType::Drifting).1, reason);
+        }
+        let now = status(&place);
+        let message = of(&now, ConditionType::Drifting).2;
+        assert!(
+            message.starts_with("a/SKILL.md: changed on the volume 3 times or more in 10 minutes"),
+            "{message}"
+        );
+        assert!(message.contains("SKILLS_EXCLUDE"), "{message}");
+        place.pass(Outcome::InSync, |report| report.revision = Some(commit(1)));
+        assert_eq!(of(&status(&place), ConditionType::Drifting).1, "DriftRepeats", "the fight is not over");
+        place.wait_minutes(10);
+        place.pass(Outcome::InSync, |report| report.revision = Some(commit(1)));
+        assert_eq!(of(&status(&place), ConditionType::Drifting).1, "NotDrifting");
     }
 
     #[test]
@@ -442,5 +592,32 @@ mod tests {
         let running = StatusFacts { reconciling: Some(since), ..facts() };
         let now = Status::read(&place.record, &running).unwrap();
         assert_eq!(of(&now, ConditionType::Reconciling), (ConditionStatus::True, "PassRunning", "", since));
+    }
+
+    #[test]
+    fn what_could_not_be_recorded_is_told_over_what_was() {
+        let at = |millis| Timestamp::from_millis(1_800_000_000_000 + millis);
+        let mut place = Place::new();
+        place.serve(skills([("a", "1")], commit(1)), commit(1));
+        let error = "the record cannot grow".to_owned();
+        let failing = |outcome, since| Some(Failing { outcome, error: error.clone(), since });
+        let facts = StatusFacts { failing: failing(Outcome::Stalled, at(5)), ..facts() };
+        let told = Status::read(&place.record, &facts).unwrap();
+        use ConditionStatus::{False, True};
+        assert_eq!(of(&told, ConditionType::Ready), (False, "Stalled", error.as_str(), at(5)));
+        assert_eq!(of(&told, ConditionType::Stalled), (True, "Stalled", error.as_str(), at(5)));
+
+        let facts = StatusFacts { failing: failing(Outcome::Failed, at(9)), ..facts };
+        let told = Status::read(&place.record, &facts).unwrap();
+        assert_eq!(of(&told, ConditionType::Ready), (False, "Failed", error.as_str(), at(9)));
+        let (status, reason, message, since) = of(&told, ConditionType::Stalled);
+        assert_eq!((status, reason, message), (False, "NotStalled", ""));
+        assert!(since < at(9), "it never stalled, and that is as long so as the record says");
+
+        let counts = SkillCounts { serving: 3, held: 1 };
+        let told = Status::without_record(&facts, Some(commit(1)), counts);
+        assert_eq!((told.skills, told.sync, told.last_pass), (counts, SyncState::Unknown, None));
+        assert_eq!(of(&told, ConditionType::Ready), (False, "Failed", error.as_str(), at(9)));
+        assert_eq!(told.conditions.len(), ConditionType::ALL.len());
     }
 }

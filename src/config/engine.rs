@@ -30,6 +30,7 @@ impl Settings {
             prune_limit: self.rules.prune_limit,
             rewind: self.rules.rewind,
             require_mount: self.require_mount,
+            drift_keep: self.timing.drift_keep,
             drift_max_bytes: self.limits.drift_max_bytes,
         })
     }

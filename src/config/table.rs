@@ -235,7 +235,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: Some("critical"),
         help: "The lowest severity of a security finding that holds a skill: critical, high, medium, low or \
                none.",
-        not_yet: Some("scan skills for attacks"),
         ..PLAIN
     },
     Setting {
@@ -270,7 +269,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "DURATION",
         default: Some("90d"),
         help: "How long overwritten bytes are kept.",
-        not_yet: Some("drop kept bytes by age"),
         ..PLAIN
     },
     Setting {

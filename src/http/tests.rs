@@ -18,6 +18,7 @@ use tower::ServiceExt as _;
 
 use super::auth::Peer;
 use super::*;
+use crate::daemon::StateDir;
 use crate::daemon::tests::Story;
 
 /// A record in a directory of its own, with nothing in it yet.
@@ -31,8 +32,10 @@ pub(crate) fn record(directory: &Path) -> Ledger {
         reference: "main".to_owned(),
         reconciling: None,
         next_pass_at: None,
+        failing: None,
     };
-    Ledger::new(database, facts)
+    let (_, state) = tokio::sync::watch::channel(StateDir::Open(directory.to_owned()));
+    Ledger::new(state, facts)
 }
 
 pub(crate) const SECRET: &str = "It's a Secret to Everybody";

@@ -5,6 +5,7 @@ use crate::cancel::Cancelled;
 use crate::desired::DesiredError;
 use crate::guard::Guard;
 use crate::observed::LookError;
+use crate::orders::Suspended;
 use crate::record::RecordError;
 use crate::report::Remedy;
 use crate::source::{MirrorError, SourceError};
@@ -60,6 +61,8 @@ pub enum PassError {
     Record(#[from] RecordError),
     #[error("the pass was asked to stop; the next one goes on")]
     Cancelled(#[from] Cancelled),
+    #[error(transparent)]
+    Suspended(#[from] Suspended),
     /// `HOLD=revision`, and not every skill of it may enter.
     #[error(
         "{held} held and HOLD=revision serves a commit whole or not at all: mend what is held, or set \
@@ -83,6 +86,7 @@ impl PassError {
             Self::Apply(error) => error.remedy(),
             Self::Record(error) => error.remedy(),
             Self::Guard(_) => Remedy::Confirm,
+            Self::Suspended(_) => Remedy::Resume,
             Self::Cancelled(_) => Remedy::Retry(None),
             Self::RevisionHeld { .. } => Remedy::Person,
         }

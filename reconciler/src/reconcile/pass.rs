@@ -1,11 +1,12 @@
 //! What a pass has come to know, and how it ends: with a record and a report.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Engine, PassError, held};
 use crate::finding::Held;
 use crate::ids::{CommitId, PassId, SkillId, Timestamp};
 use crate::observed::Observed;
+use crate::orders::{Orders, Seen};
 use crate::plan::Plan;
 use crate::record::{AppliedSource, End, Inventory, changed_stamps};
 use crate::report::{Diff, Outcome, PassReport, Remedy, StagesMs, error_text};
@@ -21,12 +22,21 @@ pub(super) struct Pass {
     pub(super) revision: Option<CommitId>,
     pub(super) judged: Option<Judged>,
     pub(super) step: Option<Step>,
+    /// What stands as it begins.
+    pub(super) orders: Orders,
+    /// What is followed, where something else is pinned.
+    pub(super) seen: Option<Seen>,
+    pub(super) note: Option<String>,
+    /// How long the server asked to be left alone, where that did not end the pass.
+    pub(super) pause: Option<Duration>,
     clock: Instant,
 }
 
 /// The step that a pass takes: from what was observed, by a plan, to a commit.
 pub(super) struct Step {
     pub(super) source: AppliedSource,
+    /// The applied commit that this one does not contain.
+    pub(super) left: Option<CommitId>,
     pub(super) observed: Observed,
     pub(super) plan: Plan,
     /// Whether the plan was carried out to its end.
@@ -43,6 +53,10 @@ impl Pass {
             revision: None,
             judged: None,
             step: None,
+            orders: Orders::default(),
+            seen: None,
+            note: None,
+            pause: None,
             clock: Instant::now(),
         }
     }
@@ -82,10 +96,13 @@ impl Engine {
     pub(super) fn finish(&mut self, mut pass: Pass, result: &Result<(), PassError>) -> PassReport {
         let begun = Instant::now();
         let mut report = self.report(&pass, result);
-        if let Err(Remedy::Retry(pause)) = result.as_ref().map_err(PassError::remedy) {
-            report.retry_after = pause;
-        }
+        report.retry_after = match result.as_ref().map_err(PassError::remedy) {
+            Err(Remedy::Retry(pause)) => pause,
+            _ => pass.pause,
+        };
         let done = pass.step.take().filter(|step| step.done);
+        let changed =
+            done.is_some() && report.applied_revision != self.applied() || !report.changes.is_empty();
         match self.write_end(&pass, &report, done.as_ref(), result.is_ok()) {
             Err(error) => {
                 report.outcome = error.remedy().outcome();
@@ -94,6 +111,7 @@ impl Engine {
             Ok(()) => {
                 if let Some(Step { plan, observed, .. }) = done {
                     self.inventory = Inventory { skills: plan.next, known: observed.known };
+                    self.retain(&pass, changed);
                 }
             }
         }
@@ -118,18 +136,22 @@ impl Engine {
             known: &known.unwrap_or_default(),
             findings: findings.as_ref(),
             applied: done.filter(|_| converged).map(|step| &step.source),
+            left: done.filter(|_| converged).and_then(|step| step.left),
         })
+    }
+
+    fn applied(&self) -> Option<CommitId> {
+        self.record.last_applied().ok().flatten().map(|source| source.commit)
     }
 
     fn report(&self, pass: &Pass, result: &Result<(), PassError>) -> PassReport {
         let done = pass.step.as_ref().filter(|step| step.done);
-        let applied = || self.record.last_applied().ok().flatten().map(|source| source.commit);
         PassReport {
             pass: pass.id,
             trigger: pass.trigger,
             outcome: pass.outcome(result),
             revision: pass.revision,
-            applied_revision: done.map(|step| step.source.commit).or_else(applied),
+            applied_revision: done.map(|step| step.source.commit).or_else(|| self.applied()),
             started_at: pass.started_at,
             duration_ms: millis_since(pass.clock),
             stages_ms: pass.stages,
@@ -137,6 +159,7 @@ impl Engine {
             held: self.held(pass),
             warnings: pass.judged.iter().flat_map(|judged| judged.strays.clone()).collect(),
             unowned: done.map(|step| step.plan.unowned.clone()).unwrap_or_default(),
+            note: pass.note.clone(),
             error: result.as_ref().err().map(|error| error_text(error)),
             retry_after: None,
         }

@@ -49,6 +49,18 @@ pub enum Kind {
     Settled,
     /// A change was not made and waits for a person's word.
     Refused,
+    /// An operator's word for a commit that waited.
+    Confirmed,
+    /// Passes change nothing from here on.
+    Suspended,
+    /// A revision is served until further notice: a rollback.
+    Pinned,
+    /// Suspension and pin are over.
+    Resumed,
+    /// A commit was applied that does not contain the one before.
+    Rewound,
+    /// The volume was found to be newer than this record.
+    Restored,
 }
 
 impl Kind {
@@ -64,6 +76,12 @@ impl Kind {
             Self::Dropped => "dropped",
             Self::Settled => "settled",
             Self::Refused => "refused",
+            Self::Confirmed => "confirmed",
+            Self::Suspended => "suspended",
+            Self::Pinned => "pinned",
+            Self::Resumed => "resumed",
+            Self::Rewound => "rewound",
+            Self::Restored => "restored",
         }
     }
 }
@@ -203,8 +221,13 @@ impl<'a> Appender<'a> {
         self.at = at;
     }
 
-    /// Appends one record.
+    /// Appends one record of what we did ourselves.
     pub(super) fn append(&mut self, kind: Kind, body: &impl Serialize) -> Result<(), Fault> {
+        self.append_by(CONTROLLER, kind, body)
+    }
+
+    /// Appends one record of what somebody did.
+    pub(super) fn append_by(&mut self, actor: &str, kind: Kind, body: &impl Serialize) -> Result<(), Fault> {
         // By way of a value: its maps are sorted.
         let body = serde_json::to_value(body)?.to_string();
         let hashed = Hashed {
@@ -213,7 +236,7 @@ impl<'a> Appender<'a> {
             at: self.at.millis(),
             pass: self.pass.map(|pass| pass.0),
             kind: kind.as_str(),
-            actor: CONTROLLER,
+            actor,
             body: &body,
             prev_hash: &self.head,
         };

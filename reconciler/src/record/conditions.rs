@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 
 use super::error::Fault;
-use super::{End, column, ended_at};
+use super::{End, column, drifting, ended_at, orders};
+use crate::ids::Timestamp;
+use crate::orders::Orders;
 use crate::plan::Why;
 use crate::report::{Outcome, PassReport};
 use crate::status::{Condition, ConditionStatus, ConditionType};
@@ -32,8 +34,26 @@ pub(super) fn load(db: &Connection) -> Result<BTreeMap<ConditionType, Condition>
 /// Stores what a pass says of itself. A condition keeps its `since` while its status and reason stay,
 /// and is not written where nothing of it changed.
 pub(super) fn write(db: &Connection, end: &End<'_>) -> Result<(), Fault> {
+    drifting::remember(db, end)?;
+    let since = ended_at(end.report);
+    let repeated = drifting::repeated(db, since)?;
+    let ordered = ordered(&orders::load(db)?, Some(end.report), since);
+    store(db, after(end, &repeated).into_iter().chain(ordered))
+}
+
+/// Stores what the standing orders say, with what a pass that heeded them says of itself.
+pub(super) fn write_orders(
+    db: &Connection,
+    orders: &Orders,
+    report: Option<&PassReport>,
+    at: Timestamp,
+) -> Result<(), Fault> {
+    store(db, ordered(orders, report, at))
+}
+
+fn store(db: &Connection, conditions: impl IntoIterator<Item = Condition>) -> Result<(), Fault> {
     let before = load(db)?;
-    for new in after(end) {
+    for new in conditions {
         let old = before.get(&new.kind);
         let same = old.filter(|old| old.status == new.status && old.reason == new.reason);
         let new = Condition { since: same.map_or(new.since, |old| old.since), ..new };
@@ -42,6 +62,26 @@ pub(super) fn write(db: &Connection, end: &End<'_>) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+fn ordered(orders: &Orders, report: Option<&PassReport>, now: Timestamp) -> [Condition; 2] {
+    let looked = report.filter(|report| report.outcome == Outcome::Suspended);
+    let waits = looked.and_then(|report| report.error.clone());
+    let suspended =
+        orders.suspension(now).map(|order| (order.at, waits.unwrap_or_else(|| order.to_string())));
+    let note = report.and_then(|report| report.note.clone());
+    let pinned = orders.pinned.as_ref().map(|pin| (pin.at, note.unwrap_or_else(|| pin.to_string())));
+    [standing(ConditionType::Suspended, suspended, now), standing(ConditionType::Pinned, pinned, now)]
+}
+
+/// A condition that is so since a moment and for a reason, or is not so from now on.
+fn standing(kind: ConditionType, order: Option<(Timestamp, String)>, now: Timestamp) -> Condition {
+    let (status, reason) = match order {
+        Some(_) => (ConditionStatus::True, kind.to_string()),
+        None => (ConditionStatus::False, kind.absence().to_owned()),
+    };
+    let (since, message) = order.unwrap_or((now, String::new()));
+    Condition { kind, status, reason, message, since }
 }
 
 fn put(db: &Connection, condition: &Condition) -> Result<(), Fault> {
@@ -59,7 +99,7 @@ fn put(db: &Connection, condition: &Condition) -> Result<(), Fault> {
 }
 
 /// What a pass says; what it cannot know it does not mention, and that stays as it was.
-fn after(end: &End<'_>) -> Vec<Condition> {
+fn after(end: &End<'_>, repeated: &[String]) -> Vec<Condition> {
     let report = end.report;
     let since = ended_at(report);
     let condition = |kind, is: bool, reason: &str, message: String| {
@@ -73,33 +113,40 @@ fn after(end: &End<'_>) -> Vec<Condition> {
         Outcome::Guarded => (true, "Guarded"),
         _ => (false, "NotStalled"),
     };
-    let mut all = vec![
-        condition(
-            ConditionType::Stalled,
-            stalled,
-            stalled_reason,
-            if stalled { error() } else { String::new() },
-        ),
-        condition(
-            ConditionType::Suspended,
-            suspended,
-            if suspended { "Suspended" } else { "NotSuspended" },
-            String::new(),
-        ),
-    ];
+    let mut all = vec![condition(
+        ConditionType::Stalled,
+        stalled,
+        stalled_reason,
+        if stalled { error() } else { String::new() },
+    )];
     // A suspended pass changes nothing: what is served is as ready as it was.
     if !suspended {
         let (reason, message) = readiness(report);
         all.push(condition(ConditionType::Ready, reason == "Converged", reason, message));
     }
     if report.outcome.is_converged() {
-        let drifted = drifted(end);
-        let reason = if drifted > 0 { "DriftCorrected" } else { "NotDrifting" };
-        let message = format!("{drifted} skills had been changed on the volume and were put right");
-        let message = if drifted > 0 { message } else { String::new() };
-        all.push(condition(ConditionType::Drifting, drifted > 0, reason, message));
+        let (reason, message) = drift(drifted(end), repeated);
+        all.push(condition(ConditionType::Drifting, !message.is_empty(), reason, message));
     }
     all
+}
+
+fn drift(drifted: usize, repeated: &[String]) -> (&'static str, String) {
+    let skills = if drifted == 1 { "1 skill" } else { &format!("{drifted} skills") };
+    match (repeated, drifted) {
+        ([], 0) => ("NotDrifting", String::new()),
+        ([], _) => ("DriftCorrected", format!("{skills} had been changed on the volume and put right")),
+        (paths, _) => {
+            let (minutes, times) = (drifting::WINDOW_MS / 60_000, drifting::TIMES);
+            let more = if paths.len() > NAMED { ", …" } else { "" };
+            let named = paths.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let message = format!(
+                "{named}{more}: changed on the volume {times} times or more in {minutes} minutes and put right \
+                 each time; another writer fights for it: stop that one, or leave the skill out by SKILLS_EXCLUDE"
+            );
+            ("DriftRepeats", message)
+        }
+    }
 }
 
 fn readiness(report: &PassReport) -> (&'static str, String) {

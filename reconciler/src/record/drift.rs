@@ -135,12 +135,19 @@ fn kind(row: &Row<'_>) -> Result<KeptKind, Fault> {
     }
 }
 
-/// The oldest that must go for the rest to have at most `limit` bytes, the newest of them first.
-pub(super) fn beyond(db: &Connection, limit: u64) -> Result<Vec<Drifted>, Fault> {
+/// Whether anything is kept from before a moment.
+pub(super) fn is_any_before(db: &Connection, oldest: Timestamp) -> Result<bool, Fault> {
+    let mut query = db.prepare_cached("SELECT 1 FROM drift WHERE at < ?1 LIMIT 1")?;
+    Ok(query.exists([oldest.millis().cast_signed()])?)
+}
+
+/// What must go, the newest of it first: what is from before a moment, and the oldest of the rest until
+/// it has at most `limit` bytes.
+pub(super) fn beyond(db: &Connection, limit: u64, oldest: Timestamp) -> Result<Vec<Drifted>, Fault> {
     let mut total = 0u64;
     let mut is_over = |drifted: &Drifted| {
         total = total.saturating_add(drifted.size);
-        total > limit
+        total > limit || drifted.at < oldest
     };
     Ok(load(db)?.into_iter().filter(|drifted| is_over(drifted)).collect())
 }

@@ -9,7 +9,7 @@ use super::drift::{self, Drifted};
 use super::held::{self, Findings};
 use super::open::Identity;
 use super::passes::{self, PassRow};
-use super::{AppliedSource, Record, RecordError, conditions, deliveries, inventory, load_applied};
+use super::{AppliedSource, Record, RecordError, conditions, deliveries, intent, inventory, load_applied};
 use crate::finding::Held;
 use crate::ids::{CommitId, Digest, PassId, SkillId, Timestamp};
 use crate::report::{Outcome, PassReport};
@@ -81,12 +81,21 @@ impl Record {
         self.read(drift::load)
     }
 
-    /// What of the kept bytes, the oldest, must go for the rest to be at most `limit` bytes.
+    /// What of the kept bytes must go: what is from before `oldest`, and the oldest of the rest until it
+    /// has at most `limit` bytes.
     ///
     /// # Errors
     /// Where the database cannot be read.
-    pub fn kept_beyond(&self, limit: u64) -> Result<Vec<Drifted>, RecordError> {
-        self.read(|db| drift::beyond(db, limit))
+    pub fn kept_beyond(&self, limit: u64, oldest: Timestamp) -> Result<Vec<Drifted>, RecordError> {
+        self.read(|db| drift::beyond(db, limit, oldest))
+    }
+
+    /// Whether anything is kept from before a moment.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn keeps_older_than(&self, oldest: Timestamp) -> Result<bool, RecordError> {
+        self.read(|db| drift::is_any_before(db, oldest))
     }
 
     /// The audit, newest first: at most `limit` records before a number, where one is given.
@@ -142,6 +151,12 @@ impl Record {
     /// The last pass, and when it ended.
     pub(crate) fn last_pass(&self) -> Result<Option<(PassId, Timestamp)>, RecordError> {
         self.read(passes::newest)
+    }
+
+    /// The greatest number of a pass that is on record, an interrupted one included.
+    pub(crate) fn newest_pass(&self) -> Result<Option<PassId>, RecordError> {
+        let finished = self.last_pass()?.map(|(pass, _)| pass);
+        Ok(finished.max(self.read(intent::begun)?.map(|begun| begun.pass)))
     }
 
     pub(crate) fn last_attempt(&self) -> Result<Option<(CommitId, Outcome)>, RecordError> {

@@ -117,6 +117,27 @@ CREATE TABLE conditions (
     since INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What operators ordered and stands: one confirmation, one suspension, one pin; and whether the volume
+-- was found newer than this database.
+CREATE TABLE orders (
+    name TEXT PRIMARY KEY,
+    body TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The revisions that were applied, each once; the newest 100 are kept alive in the mirror.
+CREATE TABLE applied (
+    number INTEGER PRIMARY KEY,
+    revision TEXT NOT NULL UNIQUE,
+    pass INTEGER NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+
+-- Which paths drifted when, for as long as it takes to tell that two writers fight for one.
+CREATE TABLE drifting (
+    path TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+
 -- The verdict cache, by content and rule set.
 CREATE TABLE verdicts (
     id INTEGER PRIMARY KEY,

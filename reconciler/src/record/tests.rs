@@ -44,6 +44,11 @@ impl Place {
         Timestamp::from_millis(self.clock)
     }
 
+    /// Minutes pass.
+    pub(crate) fn wait_minutes(&mut self, minutes: u64) {
+        self.clock += minutes * 60_000;
+    }
+
     /// The process dies and another one starts.
     fn restart(&mut self) {
         self.record = Record::open(&self.path(), "test").unwrap();
@@ -67,6 +72,7 @@ impl Place {
             known: &StatCache::new(),
             findings: judged.as_ref(),
             applied: applied.as_ref(),
+            left: None,
         };
         self.record.finish(&end).unwrap();
         report
@@ -98,6 +104,7 @@ impl Place {
             known: &StatCache::new(),
             findings: Some(&Findings::new()),
             applied: Some(&source(revision)),
+            left: None,
         };
         self.record.finish(&end).unwrap();
         self.served = plan.next;
@@ -133,6 +140,7 @@ fn report(pass: PassId, outcome: Outcome, started_at: Timestamp) -> PassReport {
         warnings: Vec::new(),
         unowned: Vec::new(),
         error: None,
+        note: None,
         retry_after: None,
     }
 }

@@ -102,6 +102,17 @@ impl MirrorError {
     }
 }
 
+/// What digits come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByDigits {
+    /// No commit.
+    None,
+    /// This one.
+    One(CommitId),
+    /// More than one.
+    Several,
+}
+
 /// Who makes commits and moves references of ours.
 const OURS: &str = "skill-sync";
 
@@ -217,6 +228,18 @@ impl Mirror {
         }
     }
 
+    /// The names of the references below a prefix that ends in `/`.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub fn refs_below(&self, prefix: &str) -> Result<Vec<String>, MirrorError> {
+        let listed = self.repository.references_glob(&format!("{prefix}*"));
+        let names = listed.and_then(|mut found| {
+            found.names().map(|name| name.map(str::to_owned)).collect::<Result<_, _>>()
+        });
+        names.map_err(|e| self.damaged(&format!("references below {prefix}"), e))
+    }
+
     /// Keeps a commit alive under a reference; durable after the next [`sync`](Self::sync).
     ///
     /// # Errors
@@ -233,6 +256,24 @@ impl Mirror {
     /// What the file system says; nothing that failed counts as durable.
     pub fn sync(&self) -> Result<(), MirrorError> {
         self.durable.borrow_mut().sync()
+    }
+
+    /// Whether a commit and its tree are there.
+    pub fn has_commit(&self, id: CommitId) -> bool {
+        self.check_commit(id).is_ok()
+    }
+
+    /// The commit whose id begins with some digits; several may.
+    ///
+    /// # Errors
+    /// Where the objects cannot be read.
+    pub fn commit_by_digits(&self, digits: &str) -> Result<ByDigits, MirrorError> {
+        match self.repository.find_commit_by_prefix(digits) {
+            Ok(commit) => Ok(ByDigits::One(commit.id().into())),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(ByDigits::None),
+            Err(error) if error.code() == ErrorCode::Ambiguous => Ok(ByDigits::Several),
+            Err(error) => Err(self.damaged(&format!("commit {digits}"), error)),
+        }
     }
 
     /// Checks that a commit and its tree are there.

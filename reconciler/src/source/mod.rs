@@ -35,8 +35,9 @@ pub use credentials::{Credentials, Revealed, Secret, SecretError};
 pub use error::{FetchError, SourceError};
 pub use fetch::{Fetched, Progress, fetch};
 pub use history::{Ancestry, CommitMeta, Person};
-pub use mirror::{Mirror, MirrorError};
+pub use mirror::{ByDigits, Mirror, MirrorError};
 pub use reference::{Reference, ReferenceError};
+pub use served::holds_served;
 pub use url::{RepoUrl, RepoUrlError};
 
 /// Where the skills come from, and how they are fetched.

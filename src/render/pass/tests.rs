@@ -24,6 +24,7 @@ fn report(outcome: Outcome) -> PassReport {
         warnings: Vec::new(),
         unowned: Vec::new(),
         error: None,
+        note: None,
         retry_after: None,
     }
 }

@@ -154,8 +154,15 @@ fn findings_are_those_of_the_last_judgement() {
         let pass = place.begin();
         let report = report(pass, Outcome::InSync, place.tick());
         let (inventory, known) = (&Skills::new(), &StatCache::new());
-        let end =
-            End { report: &report, plan: None, inventory, known, findings: Some(findings), applied: None };
+        let end = End {
+            report: &report,
+            plan: None,
+            inventory,
+            known,
+            findings: Some(findings),
+            applied: None,
+            left: None,
+        };
         place.record.finish(&end).unwrap();
         place.record.findings().unwrap()
     };

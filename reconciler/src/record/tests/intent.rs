@@ -57,6 +57,25 @@ fn a_pass_that_dies_after_its_intent_is_found_and_finished() {
     assert!(updated.body.contains(&Digest::of(b"1").to_string()), "{}", updated.body);
     assert!(updated.body.contains(&Digest::of(b"2").to_string()), "{}", updated.body);
     assert!(matches!(place.record.verify(), Ok(Verified::Whole { .. })));
+
+    place.restart();
+    assert_eq!(place.begin(), PassId(4), "the number of a pass that settled another is not given again");
+    let rows = |place: &Place| -> Vec<_> {
+        place.record.passes(10, None).unwrap().iter().map(|row| (row.first.0, row.outcome)).collect()
+    };
+    assert_eq!(rows(&place)[..2], [(3, None), (2, None)], "it died before its end");
+    let report = report(settling, Outcome::InSync, place.tick());
+    let end = End {
+        report: &report,
+        plan: None,
+        inventory: &place.served,
+        known: &known,
+        findings: None,
+        applied: None,
+        left: None,
+    };
+    place.record.finish(&end).unwrap();
+    assert_eq!(rows(&place)[..2], [(3, Some(Outcome::InSync)), (2, None)], "one row, at its end");
 }
 
 #[test]
@@ -75,6 +94,7 @@ fn a_pass_that_fails_after_its_intent_leaves_it_to_the_next() {
         known: &StatCache::new(),
         findings: None,
         applied: None,
+        left: None,
     };
     place.record.finish(&end).unwrap();
     assert_eq!(place.begin(), PassId(2));
@@ -136,11 +156,11 @@ fn kept_bytes_are_on_record_before_they_are_replaced() {
     assert_eq!(keys, ["at", "id", "pass", "path", "sha256", "size", "skill"]);
 
     // Room for 30 and 0 bytes: the oldest two go, on record.
-    let gone = place.record.kept_beyond(30).unwrap();
+    let gone = place.record.kept_beyond(30, Timestamp::from_millis(0)).unwrap();
     assert_eq!(gone.iter().map(|kept| kept.id.as_str()).collect::<Vec<_>>(), ["2", "1"]);
     let at = place.tick();
     place.record.forget_kept(&gone, pass, at).unwrap();
-    assert_eq!(place.record.kept_beyond(30).unwrap(), []);
+    assert_eq!(place.record.kept_beyond(30, Timestamp::from_millis(0)).unwrap(), []);
     assert_eq!(place.record.kept().unwrap().len(), 2);
     assert_eq!(place.kinds()[5..], ["dropped", "dropped"]);
 }

@@ -18,7 +18,8 @@ fn known(of: &[(&str, Known)]) -> StatCache {
 fn look(place: &mut Place, known: &StatCache) {
     let report = report(place.begin(), Outcome::InSync, place.tick());
     let inventory = &place.served;
-    let end = End { report: &report, plan: None, inventory, known, findings: None, applied: None };
+    let end =
+        End { report: &report, plan: None, inventory, known, findings: None, applied: None, left: None };
     place.record.finish(&end).unwrap();
 }
 

@@ -18,7 +18,7 @@ pub(in crate::scan) static RULE: Rule = Rule {
     detect: Detect::Patterns {
         strings: r#"
         /\b(exec|eval)[ \t]*\([^\n]{0,30}open\([ \t]*["'](\/tmp|\/var\/tmp|\/dev\/shm|~\/\.|[^\n"']{0,40}\/\.[a-z])[^\n]{0,120}/
-        /(^|\n|;|&&)[ \t]*(source|\.|(ba|z)?sh)[ \t]+["']?(\/tmp|\/var\/tmp|\/dev\/shm)\/\.[a-zA-Z0-9][^\n]{0,60}/
+        /[\n;&|][ \t]*(source|\.|(ba|z)?sh)[ \t]+["']?(\/tmp|\/var\/tmp|\/dev\/shm)\/\.[a-zA-Z0-9][^\n]{0,60}/
         /(spec_from_file_location|runpy\.run_path|SourceFileLoader)\([^\n]{0,60}(\/tmp|\/dev\/shm)\/[^\n]{0,60}/
         /require\([ \t]*["'](\/tmp|\/dev\/shm)\/[^\n]{0,60}/
 "#,

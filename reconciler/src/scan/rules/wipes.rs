@@ -17,10 +17,10 @@ pub(in crate::scan) static RULE: Rule = Rule {
     misses: &[file("a.sh", "rm -rf \"$tmp\" ./build\n"), skill("Never run `rm -rf /`.\n")],
     detect: Detect::Patterns {
         strings: r#"
-        /(\n|;|&&|\||^)[ \t]*(sudo[ \t]+)?rm[ \t]+(-[a-zA-Z]+[ \t]+){1,3}(--no-preserve-root[ \t]+)?["']?(\/|~|\$HOME|\$\{HOME\})(\/?\*)?["']?[ \t]*(\n|;|&|\||$|2>|--no)/
-        /(\n|;|&&|\||^)[ \t]*(sudo[ \t]+)?rm[ \t]+(-[a-zA-Z]+[ \t]+){1,3}[^\n;&|]{0,40}\.\.\/\*[ \t]*(\n|;|&|$)/
-        /(\n|;|&&|\||^)[ \t]*(sudo[ \t]+)?mkfs(\.[a-z0-9]{2,6})?[ \t]+[^\n]{0,20}\/dev\/[a-z]/
-        /(\n|;|&&|\||^)[ \t]*(sudo[ \t]+)?dd[ \t]+if=\/dev\/(zero|u?random)[ \t]+of=\/dev\/(sd|nvme|disk|hd|vd)/
+        /[\n;&|][ \t]*(sudo[ \t]+)?rm[ \t]+(-[a-zA-Z]+[ \t]+){1,3}(--no-preserve-root[ \t]+)?["']?(\/|~|\$HOME|\$\{HOME\})(\/?\*)?["']?[ \t]*(\n|;|&|\||$|2>|--no)/
+        /[\n;&|][ \t]*(sudo[ \t]+)?rm[ \t]+(-[a-zA-Z]+[ \t]+){1,3}[^\n;&|]{0,40}\.\.\/\*[ \t]*(\n|;|&|$)/
+        /[\n;&|][ \t]*(sudo[ \t]+)?mkfs(\.[a-z0-9]{2,6})?[ \t]+[^\n]{0,20}\/dev\/[a-z]/
+        /[\n;&|][ \t]*(sudo[ \t]+)?dd[ \t]+if=\/dev\/(zero|u?random)[ \t]+of=\/dev\/(sd|nvme|disk|hd|vd)/
         /:\(\)[ \t]*\{[ \t]*:[ \t]*\|[ \t]*:[ \t]*&[ \t]*\}[ \t]*;[ \t]*:/
         /shutil\.rmtree\([ \t]*(["']\/["']|Path\.home\(\)|os\.path\.expanduser\(["']~["']\))/
         /Remove-Item[^\n]{0,60}(C:\\|\$env:USERPROFILE|\$HOME)["']?[ \t]+(-Recurse|-Force)/ nocase

@@ -1,0 +1,75 @@
+//! What is kept, and for how long: overwritten bytes within `DRIFT_KEEP` and `DRIFT_MAX_BYTES`, and the
+//! revisions that a rollback may ask for.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::ErrorKind;
+
+use super::pass::Pass;
+use super::{Engine, HISTORY, PassError};
+use crate::apply::{ApplyError, DRIFT_REFS, KeptKind};
+use crate::ids::Timestamp;
+use crate::record::Drifted;
+
+impl Engine {
+    /// Lets go of what is kept too long or takes too much room, the oldest first. It is on record before
+    /// it is gone; what a crash in between leaves takes room and nothing else.
+    ///
+    /// A failure costs room until the next pass, and is no reason to call this one failed.
+    pub(super) fn retain(&mut self, pass: &Pass, changed: bool) {
+        let done = self.drop_drift(pass, changed).and_then(|()| self.drop_history(changed));
+        if let Err(error) = done {
+            tracing::warn!(error = crate::report::error_text(&error), "old bytes could not be let go of");
+        }
+    }
+
+    fn drop_drift(&mut self, pass: &Pass, changed: bool) -> Result<(), PassError> {
+        let now = Timestamp::now();
+        let keep = u64::try_from(self.options.drift_keep.as_millis()).unwrap_or(u64::MAX);
+        let oldest = Timestamp::from_millis(now.millis().saturating_sub(keep));
+        if !changed && !self.record.keeps_older_than(oldest)? {
+            return Ok(());
+        }
+        let gone = self.record.kept_beyond(self.options.drift_max_bytes, oldest)?;
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.record.forget_kept(&gone, pass.id, now)?;
+        gone.iter().try_for_each(|drifted| self.let_go(drifted))?;
+        Ok(self.mirror.sync()?)
+    }
+
+    fn let_go(&self, drifted: &Drifted) -> Result<(), PassError> {
+        match &drifted.kind {
+            KeptKind::Blob(_) | KeptKind::Link(_) => {
+                Ok(self.mirror.drop_ref(&format!("{DRIFT_REFS}{}", drifted.id))?)
+            }
+            KeptKind::Aside(path) => {
+                let path = self.options.state.join(path);
+                let is_directory = path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+                let gone = if is_directory { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+                match gone {
+                    Err(error) if error.kind() != ErrorKind::NotFound => {
+                        let what = format!("remove `{}`", path.display());
+                        Err(ApplyError::Io { what, source: error }.into())
+                    }
+                    _ => Ok(()),
+                }
+            }
+            KeptKind::Nothing => Ok(()),
+        }
+    }
+
+    /// Only what is on record as applied stays reachable by a rollback.
+    fn drop_history(&self, changed: bool) -> Result<(), PassError> {
+        if !changed {
+            return Ok(());
+        }
+        let history: HashSet<String> =
+            self.record.applied_history()?.iter().map(|commit| format!("{HISTORY}{commit}")).collect();
+        let mut pinned = self.mirror.refs_below(HISTORY)?;
+        pinned.retain(|name| !history.contains(name));
+        pinned.iter().try_for_each(|name| self.mirror.drop_ref(name))?;
+        Ok(())
+    }
+}

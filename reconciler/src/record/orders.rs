@@ -1,0 +1,197 @@
+//! The standing orders and the history of what was applied, as tables.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::audit::{Appender, CONTROLLER, Kind};
+use super::error::Fault;
+use super::{Record, RecordError, column, conditions};
+use crate::ids::{CommitId, PassId, Timestamp};
+use crate::orders::{Actor, Confirmation, Orders, Pin, Restored, Suspension};
+
+/// How many applied revisions are remembered, and kept alive in the mirror.
+pub const APPLIED_KEPT: usize = 100;
+
+const CONFIRMED: &str = "confirmed";
+const SUSPENDED: &str = "suspended";
+const PINNED: &str = "pinned";
+const RESTORED: &str = "restored";
+
+impl Record {
+    /// Everything that stands.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn orders(&self) -> Result<Orders, RecordError> {
+        self.read(load)
+    }
+
+    /// The revisions that were applied, the oldest first: the newest 100.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn applied_history(&self) -> Result<Vec<CommitId>, RecordError> {
+        self.read(history)
+    }
+
+    /// Stores durably that a commit was confirmed; the confirmation of another one is replaced.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub fn confirm(&mut self, confirmation: &Confirmation) -> Result<(), RecordError> {
+        let Confirmation { actor, at, .. } = confirmation;
+        self.write(|tx| give(tx, actor, *at, Kind::Confirmed, CONFIRMED, confirmation))
+    }
+
+    /// Stores durably that passes change nothing from here on.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub fn suspend(&mut self, suspension: &Suspension) -> Result<(), RecordError> {
+        let Suspension { actor, at, .. } = suspension;
+        self.write(|tx| give(tx, actor, *at, Kind::Suspended, SUSPENDED, suspension))
+    }
+
+    /// Stores durably that a revision is served until `resume`. It ends a suspension: what is pinned does
+    /// not change by itself.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub fn pin(&mut self, pin: &Pin) -> Result<(), RecordError> {
+        self.write(|tx| {
+            withdraw(tx, SUSPENDED)?;
+            give(tx, &pin.actor, pin.at, Kind::Pinned, PINNED, pin)
+        })
+    }
+
+    /// Ends suspension and pin, and says whether there was one; without one nothing is recorded.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub fn resume(&mut self, actor: &Actor, at: Timestamp) -> Result<bool, RecordError> {
+        self.write(|tx| {
+            let body = ResumedBody {
+                suspended: withdraw(tx, SUSPENDED)?,
+                pinned: withdraw(tx, PINNED)?,
+                over: false,
+            };
+            let any = body.suspended || body.pinned;
+            if any {
+                let mut audit = Appender::new(tx, at, None)?;
+                audit.append_by(actor.as_str(), Kind::Resumed, &body)?;
+                conditions::write_orders(tx, &load(tx)?, None, at)?;
+            }
+            Ok(any)
+        })
+    }
+
+    /// Ends a suspension whose time is over.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub fn end_suspension(&mut self, at: Timestamp) -> Result<(), RecordError> {
+        self.write(|tx| {
+            withdraw(tx, SUSPENDED)?;
+            let body = ResumedBody { suspended: true, pinned: false, over: true };
+            Appender::new(tx, at, None)?.append_by(CONTROLLER, Kind::Resumed, &body)?;
+            conditions::write_orders(tx, &load(tx)?, None, at)
+        })
+    }
+
+    /// Stores durably that the volume is newer than this record; passes are guarded from here on until
+    /// one converges.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub fn note_restored(&mut self, restored: Restored, at: Timestamp) -> Result<(), RecordError> {
+        self.write(|tx| {
+            put(tx, RESTORED, &restored)?;
+            Appender::new(tx, at, None)?.append(Kind::Restored, &restored)
+        })
+    }
+}
+
+/// Stores an order and records who gave it.
+fn give(
+    db: &Connection,
+    actor: &Actor,
+    at: Timestamp,
+    kind: Kind,
+    name: &str,
+    order: &impl Serialize,
+) -> Result<(), Fault> {
+    put(db, name, order)?;
+    Appender::new(db, at, None)?.append_by(actor.as_str(), kind, order)?;
+    conditions::write_orders(db, &load(db)?, None, at)
+}
+
+#[derive(Serialize)]
+struct ResumedBody {
+    suspended: bool,
+    pinned: bool,
+    /// Its time was over.
+    over: bool,
+}
+
+/// Reads everything that stands.
+pub(super) fn load(db: &Connection) -> Result<Orders, Fault> {
+    Ok(Orders {
+        confirmed: get(db, CONFIRMED)?,
+        suspended: get(db, SUSPENDED)?,
+        pinned: get(db, PINNED)?,
+        restored: get(db, RESTORED)?,
+    })
+}
+
+fn get<T: DeserializeOwned>(db: &Connection, name: &str) -> Result<Option<T>, Fault> {
+    let mut query = db.prepare_cached("SELECT body FROM orders WHERE name = ?1")?;
+    let body: Option<String> = query.query_row([name], |row| row.get(0)).optional()?;
+    Ok(body.map(|body| serde_json::from_str(&body)).transpose()?)
+}
+
+fn put(db: &Connection, name: &str, order: &impl Serialize) -> Result<(), Fault> {
+    let mut row = db.prepare_cached("INSERT OR REPLACE INTO orders (name, body) VALUES (?1, ?2)")?;
+    row.execute(params![name, serde_json::to_string(order)?])?;
+    Ok(())
+}
+
+/// Takes an order back; says whether it stood.
+fn withdraw(db: &Connection, name: &str) -> Result<bool, Fault> {
+    Ok(db.prepare_cached("DELETE FROM orders WHERE name = ?1")?.execute([name])? > 0)
+}
+
+/// What a pass that converged fulfils: a confirmation counts once, and no longer than until something
+/// else was applied.
+pub(super) fn fulfil(db: &Connection) -> Result<(), Fault> {
+    withdraw(db, CONFIRMED)?;
+    withdraw(db, RESTORED)?;
+    Ok(())
+}
+
+/// Remembers that a commit was applied. One that a rollback brings back stays where it was in the
+/// history, so that what is before it can still be told.
+pub(super) fn remember(db: &Connection, commit: CommitId, pass: PassId, at: Timestamp) -> Result<(), Fault> {
+    let id = commit.to_string();
+    if !get::<Pin>(db, PINNED)?.is_some_and(|pin| pin.commit == commit) {
+        db.prepare_cached("DELETE FROM applied WHERE revision = ?1")?.execute([&id])?;
+    }
+    let mut row =
+        db.prepare_cached("INSERT OR IGNORE INTO applied (revision, pass, at) VALUES (?1, ?2, ?3)")?;
+    row.execute(params![id, pass.0.cast_signed(), at.millis().cast_signed()])?;
+    let mut oldest = db.prepare_cached(
+        "DELETE FROM applied WHERE number NOT IN (SELECT number FROM applied ORDER BY number DESC LIMIT ?1)",
+    )?;
+    oldest.execute([i64::try_from(APPLIED_KEPT).unwrap_or(i64::MAX)])?;
+    Ok(())
+}
+
+fn history(db: &Connection) -> Result<Vec<CommitId>, Fault> {
+    let mut query = db.prepare_cached("SELECT revision FROM applied ORDER BY number")?;
+    let mut rows = query.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.extend(column::commit(row, 0)?);
+    }
+    Ok(all)
+}
