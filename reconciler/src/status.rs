@@ -596,7 +596,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_recorded_is_told_over_what_was() {
-        let at = |millis| Timestamp::from_millis(1_800_000_000_000 + millis);
+        let at = |millis: u64| Timestamp::from_millis(1_800_000_000_000 + millis);
         let mut place = Place::new();
         place.serve(skills([("a", "1")], commit(1)), commit(1));
         let error = "the record cannot grow".to_owned();

@@ -111,6 +111,7 @@ impl Passes {
             warnings: Vec::new(),
             unowned: Vec::new(),
             error: Some(error_text(error)),
+            note: None,
             retry_after: None,
         }
     }
