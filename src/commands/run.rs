@@ -13,6 +13,7 @@ use reconciler::reconcile::OpenError;
 use reconciler::report::error_text;
 use reconciler::status::StatusFacts;
 use reconciler::target::TargetError;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, info};
@@ -28,6 +29,7 @@ use crate::http::limits::Limits;
 use crate::http::webhook::Followed;
 use crate::http::{self, Service, server};
 use crate::metrics::Metrics;
+use crate::supervise::{self, Place};
 
 /// How many threads serve requests: they only hand over, the work is done elsewhere.
 const WORKERS: usize = 2;
@@ -37,20 +39,42 @@ const BLOCKING: usize = 64;
 
 /// Runs the service.
 pub(crate) fn run(context: &Context) -> Done {
+    run_as(context, Beside::Nobody)
+}
+
+/// Runs the service as the child of a parent that starts the agent when we say so.
+pub(crate) fn run_beside_agent(context: &Context) -> Done {
+    // The agent may run as the same user: what we hold is not its to read.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .context("cannot hide our memory from other processes")?;
+    run_as(context, Beside::Agent)
+}
+
+/// Whether an agent waits for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Nobody,
+    Agent,
+}
+
+fn run_as(context: &Context, beside: Beside) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING)
         .enable_all()
         .build()
         .context("cannot start the threads of the service")?;
-    let ended = runtime.block_on(serve(context));
+    let ended = runtime.block_on(serve(context, beside));
     // Whatever still runs was given its time: the next start settles it.
     runtime.shutdown_background();
     ended
 }
 
-async fn serve(context: &Context) -> Done {
+async fn serve(context: &Context, beside: Beside) -> Done {
     let mut signals = Signals::catch().context("cannot catch signals")?;
+    if beside == Beside::Agent {
+        supervise::hold().context("cannot watch the parent")?;
+    }
     let cancel = Cancel::new();
     let fixed = context.settings.state.clone();
     let options = context.options_in(fixed.clone().unwrap_or_default())?;
@@ -69,6 +93,10 @@ async fn serve(context: &Context) -> Done {
     let running = Running::start(context, &options, passes, cancel, listener)?;
     greet(&context.settings, &options, address);
     tokio::spawn(signals.forward(running.handle.clone()));
+    if beside == Beside::Agent {
+        let place = Place { target: options.target.clone(), state: running.state.clone() };
+        tokio::spawn(supervise::announce(running.handle.watch(), place));
+    }
     running.end().await
 }
 
@@ -101,6 +129,7 @@ fn greet(settings: &Settings, options: &Options, address: SocketAddr) {
 /// Everything that runs beside the daemon.
 struct Running {
     handle: Handle,
+    state: watch::Receiver<StateDir>,
     daemon: JoinHandle<End>,
     servers: [JoinHandle<()>; 2],
     stop: watch::Sender<bool>,
@@ -128,13 +157,13 @@ impl Running {
         let router = http::router(service);
         let (stop, stopped) = watch::channel(false);
         let socket = bind(&state.borrow());
-        let control = Control { socket, state, router: router.clone(), limits };
+        let control = Control { socket, state: state.clone(), router: router.clone(), limits };
         let servers = [
             tokio::spawn(server::serve(listener, router, limits, stopped.clone())),
             tokio::spawn(control.serve(stopped)),
         ];
         tokio::spawn(crate::watch::run(options.target.clone(), handle.clone()));
-        Ok(Self { handle, daemon: tokio::spawn(daemon.run()), servers, stop })
+        Ok(Self { handle, state, daemon: tokio::spawn(daemon.run()), servers, stop })
     }
 
     async fn end(self) -> Done {
