@@ -73,8 +73,7 @@ pub enum TargetError {
     },
     /// Another controller has it.
     #[error(
-        "`{}` is in use by {holder}, and was for all of the {} that LOCK_WAIT allows; stop that one, or wait",
-        path.display(), humantime::format_duration(*waited)
+        "`{}` is in use by {holder}{}; stop that one, or wait", path.display(), in_vain(*waited)
     )]
     Held {
         /// The state directory or the target.
@@ -101,6 +100,16 @@ pub enum TargetError {
     /// Asked to stop while waiting.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+/// How long a lock was waited for, where it was waited for at all.
+fn in_vain(waited: Duration) -> String {
+    match waited.is_zero() {
+        true => String::new(),
+        false => {
+            format!(", and was for all of the {} that LOCK_WAIT allows", humantime::format_duration(waited))
+        }
+    }
 }
 
 impl TargetError {
