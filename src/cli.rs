@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::ValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -67,6 +68,39 @@ pub(crate) enum Command {
     /// List the passes, the newest first
     #[command(after_help = examples::HISTORY)]
     History(History),
+    /// Let the commit that waits be applied, and run a pass
+    #[command(after_help = examples::CONFIRM)]
+    Confirm {
+        /// The revision that waits, or its first digits: the confirmation counts for that one alone.
+        #[arg(value_name = "REV")]
+        revision: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Let passes look and change nothing, until `resume`
+    #[command(after_help = examples::SUSPEND)]
+    Suspend {
+        /// For how long, such as 2h; until `resume` where it is not given.
+        #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+        lasting: Option<Duration>,
+        /// Why, in a sentence for the audit and for whoever asks for the status.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Serve a revision that was applied before, and stay at it until `resume`
+    #[command(after_help = examples::ROLLBACK)]
+    Rollback {
+        /// A commit or its first digits, HEAD~1 for what was applied before, or pass:12 (or 12).
+        #[arg(value_name = "REV")]
+        revision: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// End suspension and rollback: follow the repository again, beginning with a pass
+    #[command(after_help = examples::RESUME)]
+    Resume(Output),
     /// Read the audit record, or verify that nobody changed it
     #[command(subcommand, after_help = examples::AUDIT)]
     Audit(Audit),
@@ -76,6 +110,11 @@ pub(crate) enum Command {
     /// Fetches in a process of its own; started by the other verbs.
     #[command(name = FETCH_CHILD, hide = true)]
     FetchChild,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero());
+    parsed.ok_or_else(|| "not a duration such as `90s`, `5m` or `1h30m`".to_owned())
 }
 
 /// How a result is printed.

@@ -29,6 +29,7 @@ mod diff;
 mod healthcheck;
 mod history;
 mod once;
+mod orders;
 mod reconcile;
 mod run;
 mod status;
@@ -180,6 +181,14 @@ fn dispatch(command: Command, context: &Context) -> Done {
         Command::Reconcile { wait, output } => reconcile::run(context, wait, output),
         Command::Healthcheck => healthcheck::run(context),
         Command::Once(output) => once::run(context, output),
+        Command::Confirm { revision, output } => {
+            orders::run(context, &reconciler::orders::Command::Confirm { revision }, output)
+        }
+        Command::Rollback { revision, output } => {
+            orders::run(context, &reconciler::orders::Command::Rollback { revision }, output)
+        }
+        Command::Resume(output) => orders::run(context, &reconciler::orders::Command::Resume, output),
+        Command::Suspend { lasting, reason, output } => orders::suspend(context, lasting, reason, output),
         Command::Diff(output) => diff::run(context, output),
         Command::Validate(validate) => validate::run(context, &validate),
         Command::Status(output) => status::run(context, output),

@@ -14,7 +14,7 @@ use crate::http::server::Accept;
 
 mod client;
 
-pub(crate) use client::{Answer, Client, ask_network};
+pub(crate) use client::{Answer, AskError, Client, ask_network};
 
 /// The socket's name in the state directory.
 const NAME: &str = "control.sock";
@@ -81,7 +81,7 @@ impl Accept for ControlSocket {
             tracing::warn!(user, "another user was turned away from the control socket");
             return Ok(None);
         }
-        Ok(Some((stream, Peer::Operator)))
+        Ok(Some((stream, Peer::Operator(user))))
     }
 }
 

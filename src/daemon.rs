@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use reconciler::cancel::Cancel;
 use reconciler::ids::Timestamp;
+use reconciler::orders::{Actor, Command, OrderError, Orders};
 use reconciler::report::{Outcome, PassReport};
 use reconciler::trigger::{Queue, Trigger};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -25,11 +26,11 @@ pub(crate) mod tests;
 mod view;
 
 pub(crate) use engine::Passes;
-pub(crate) use orders::{Handle, Stopped};
+pub(crate) use orders::{CommandError, Handle, Stopped, Taken};
 pub(crate) use schedule::Intervals;
 pub(crate) use view::{Served, View};
 
-use orders::Order;
+use orders::{Given, Order};
 use schedule::Schedule;
 
 /// How long a running pass has to reach a safe point after the service was asked to stop.
@@ -45,6 +46,9 @@ const DELIVERIES: usize = 1_024;
 pub(crate) trait Reconciler: Send + 'static {
     /// Runs one pass to its end, or to the next safe point once `cancel` asks.
     fn pass(&mut self, trigger: Trigger, cancel: &Cancel) -> Passed;
+
+    /// Takes an operator's order, durably: the next pass heeds it.
+    fn command(&mut self, command: &Command, actor: Actor) -> Result<Orders, OrderError>;
 
     /// Remembers, durably, the webhook deliveries that caused a fetch which succeeded.
     fn remember(&mut self, deliveries: &[String]);
@@ -101,7 +105,11 @@ struct Ended<R> {
 struct Asked {
     waiters: Vec<oneshot::Sender<Arc<PassReport>>>,
     deliveries: Vec<String>,
+    commands: Vec<Commanded>,
 }
+
+/// An operator's order without the one who waits for its pass.
+type Commanded = (Command, Actor, oneshot::Sender<Result<Orders, OrderError>>);
 
 enum Event<R> {
     Order(Option<Order>),
@@ -200,6 +208,11 @@ impl<R: Reconciler> Daemon<R> {
                 self.queue.push(trigger);
                 self.next.waiters.push(answer);
             }
+            Order::Command(Given { command, actor, taken, answer }) => {
+                self.queue.push(Trigger::Manual);
+                self.next.waiters.push(answer);
+                self.next.commands.push((command, actor, taken));
+            }
             Order::Delivery(id) => {
                 self.queue.push(Trigger::Webhook);
                 if self.next.deliveries.len() == DELIVERIES {
@@ -231,13 +244,14 @@ impl<R: Reconciler> Daemon<R> {
             self.reconciler = Some(reconciler);
             return;
         };
-        let asked = std::mem::take(&mut self.next);
+        let mut asked = std::mem::take(&mut self.next);
+        let commands = std::mem::take(&mut asked.commands);
         let deliveries = asked.deliveries.clone();
         let cancel = self.cancel.clone();
         debug!(%trigger, "a pass begins");
         self.view.send_modify(|view| view.begin(now()));
         let task = tokio::task::spawn_blocking(move || {
-            let passed = run_pass(&mut reconciler, trigger, &cancel, &deliveries);
+            let passed = run_pass(&mut reconciler, trigger, &cancel, (&deliveries, commands));
             Box::new(Ended { reconciler, passed })
         });
         self.running = Some(Job { task, asked });
@@ -289,9 +303,14 @@ fn run_pass<R: Reconciler>(
     reconciler: &mut R,
     trigger: Trigger,
     cancel: &Cancel,
-    deliveries: &[String],
+    (deliveries, commands): (&[String], Vec<Commanded>),
 ) -> Option<Passed> {
     let work = AssertUnwindSafe(|| {
+        for (command, actor, taken) in commands {
+            info!(%actor, ?command, "an order");
+            // Whoever hung up has given it all the same.
+            drop(taken.send(reconciler.command(&command, actor)));
+        }
         let passed = reconciler.pass(trigger, cancel);
         // A report without a revision is one whose fetch failed: a redelivery must work then.
         if passed.report.revision.is_some() && !deliveries.is_empty() {
@@ -320,7 +339,10 @@ fn log_change(before: Option<&PassReport>, report: &PassReport) {
         other => other,
     };
     let same = before.is_some_and(|before| {
-        state(before) == state(report) && before.revision == report.revision && before.error == report.error
+        state(before) == state(report)
+            && before.revision == report.revision
+            && before.error == report.error
+            && before.note == report.note
     });
     if same && changes == 0 {
         debug!(pass, %trigger, %outcome, revision, held, took_ms, "nothing changed");
@@ -331,6 +353,9 @@ fn log_change(before: Option<&PassReport>, report: &PassReport) {
             let error = error.escape_debug().to_string();
             warn!(pass, %trigger, %outcome, revision, held, took_ms, error, "pass");
         }
-        None => info!(pass, %trigger, %outcome, revision, changes, held, took_ms, "pass"),
+        None => {
+            let note = report.note.as_ref().map(|note| note.escape_debug().to_string());
+            info!(pass, %trigger, %outcome, revision, changes, held, took_ms, note, "pass");
+        }
     }
 }

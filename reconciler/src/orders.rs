@@ -20,6 +20,9 @@ const FEWEST_DIGITS: usize = 4;
 /// The most digits of a bare number that is taken for a pass; a longer one is the beginning of a commit.
 const PASS_DIGITS: usize = 6;
 
+/// How many characters a reason has at most.
+const LONGEST_REASON: usize = 300;
+
 /// Who gave an order, as the audit has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -273,6 +276,14 @@ pub fn digits(text: &str) -> Option<String> {
     is_id.then(|| text.to_ascii_lowercase())
 }
 
+/// Whether a reason is short enough to stand on every report.
+pub(crate) fn check_reason(reason: Option<&str>) -> Result<(), OrderError> {
+    match reason.map(|reason| reason.chars().count()) {
+        Some(length) if length > LONGEST_REASON => Err(OrderError::LongReason { length }),
+        _ => Ok(()),
+    }
+}
+
 /// Why an order was not taken. Nothing was recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum OrderError {
@@ -323,6 +334,12 @@ pub enum OrderError {
     NoSuchPass {
         /// The pass.
         pass: PassId,
+    },
+    /// A reason is one sentence.
+    #[error("the reason has {length} characters; {LONGEST_REASON} is the most")]
+    LongReason {
+        /// How many it has.
+        length: usize,
     },
     /// The record does not answer.
     #[error(transparent)]

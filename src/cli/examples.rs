@@ -73,6 +73,47 @@ Examples:
   # The commit that was applied last
   skill-sync status --dir ./skills -o json | jq -r .last_applied_revision";
 
+pub(crate) const CONFIRM: &str = "\
+Examples:
+  # What waits, and why?
+  skill-sync status
+
+  # The branch really is meant to lose most of its skills
+  skill-sync confirm 3f2a9c41d0b7
+
+Exit codes: those of the pass that follows.";
+
+pub(crate) const SUSPEND: &str = "\
+Examples:
+  # While an incident is looked into
+  skill-sync suspend --for 2h --reason incident-4711
+
+  # Until somebody says otherwise
+  skill-sync suspend
+
+Passes go on to fetch and say what waits. Drift is not put right either.";
+
+pub(crate) const ROLLBACK: &str = "\
+Examples:
+  # What was applied before what is applied now
+  skill-sync rollback HEAD~1
+
+  # What was applied by pass 12 (`skill-sync history` lists the passes), or a commit
+  skill-sync rollback pass:12
+  skill-sync rollback 3f2a9c41d0b7
+
+  # Follow the repository again
+  skill-sync resume
+
+A rollback is judged by today's rules and ends a suspension. Exit codes: those of the pass that follows.";
+
+pub(crate) const RESUME: &str = "\
+Examples:
+  # Follow the repository again after suspend or rollback
+  skill-sync resume
+
+Exit codes: those of the pass that follows.";
+
 pub(crate) const HISTORY: &str = "\
 Examples:
   # The last 20 passes

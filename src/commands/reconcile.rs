@@ -14,7 +14,7 @@ use crate::control::{Answer, Client};
 use crate::render;
 
 /// How long the service may take to say yes.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Asks for a pass; with `wait`, for its report, and exits as it ended.
 pub(crate) fn run(context: &Context, wait: bool, output: Output) -> Done {
@@ -34,7 +34,7 @@ pub(crate) fn run(context: &Context, wait: bool, output: Output) -> Done {
     }
 }
 
-fn report(context: &Context, body: Value, output: Output) -> Done {
+pub(super) fn report(context: &Context, body: Value, output: Output) -> Done {
     let report: PassReport = serde_json::from_value(body)
         .context("the service's report is not understood; is it of another version?")?;
     context.print(output.format, &report)?;
@@ -52,7 +52,7 @@ fn accepted(body: &Value, format: Format) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-fn refused(answer: &Answer) -> Failure {
+pub(super) fn refused(answer: &Answer) -> Failure {
     let detail = answer.body["detail"].as_str().unwrap_or("it did not say why");
     Failure::from(anyhow!("the service answered {}: {detail}", answer.status))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use reconciler::cancel::Cancel;
 use reconciler::ids::Timestamp;
+use reconciler::orders::{Actor, Command, OrderError, Orders};
 use reconciler::reconcile::Engine;
 use reconciler::report::PassReport;
 use reconciler::source::Progress;
@@ -57,6 +58,10 @@ impl Reconciler for Passes {
         let report = self.engine.pass(trigger, cancel, &mut self.listener);
         self.refresh(&report);
         Passed { report, served: self.served(), audit_records: self.audit_records() }
+    }
+
+    fn command(&mut self, command: &Command, actor: Actor) -> Result<Orders, OrderError> {
+        self.engine.command(command, actor)
     }
 
     fn remember(&mut self, deliveries: &[String]) {

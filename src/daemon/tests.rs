@@ -4,6 +4,7 @@
 use std::sync::mpsc as blocking;
 
 use reconciler::ids::PassId;
+use reconciler::orders::{Confirmation, Suspension};
 use reconciler::report::StagesMs;
 
 use super::*;
@@ -61,6 +62,22 @@ impl Reconciler for Script {
         let report = PassReport { pass: PassId(self.passes), retry_after, ..report(trigger, outcome) };
         let served = Served { revision: report.revision, ..Served::default() };
         Passed { report, served: Arc::new(served), audit_records: 0 }
+    }
+
+    fn command(&mut self, command: &Command, actor: Actor) -> Result<Orders, OrderError> {
+        match command {
+            Command::Rollback { revision } => Err(OrderError::Malformed { text: revision.clone() }),
+            Command::Confirm { .. } => {
+                let (commit, at) = ("c".repeat(40).parse().expect("an id"), Timestamp::from_millis(0));
+                Ok(Orders { confirmed: Some(Confirmation { commit, actor, at }), ..Orders::default() })
+            }
+            Command::Suspend { reason, .. } => {
+                let (at, reason) = (Timestamp::from_millis(0), reason.clone());
+                let suspended = Suspension { actor, at, until: None, reason };
+                Ok(Orders { suspended: Some(suspended), ..Orders::default() })
+            }
+            Command::Resume => Ok(Orders::default()),
+        }
     }
 
     fn remember(&mut self, deliveries: &[String]) {

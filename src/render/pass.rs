@@ -4,6 +4,7 @@ use std::fmt;
 
 use reconciler::finding::{Finding, Held};
 use reconciler::observed::Unowned;
+use reconciler::orders::Suspension;
 use reconciler::plan::{FileAction, SkillAction, SkillChange};
 use reconciler::report::{Diff, Outcome, PassReport};
 
@@ -22,6 +23,9 @@ impl fmt::Display for Text<'_, PassReport> {
         writeln!(f, " in {} ms{}", report.duration_ms, counts(&report.changes, &report.held))?;
         list(f, style, &report.changes, &report.held)?;
         besides(f, style, &report.warnings, &report.unowned)?;
+        if let Some(note) = &report.note {
+            writeln!(f, "  {:7} {}", style.paint(Tone::Notice, "note"), Terminal(note))?;
+        }
         match &report.error {
             Some(error) => writeln!(f, "  {}: {}", style.paint(Tone::Bad, "error"), Terminal(error)),
             None => Ok(()),
@@ -43,6 +47,12 @@ impl fmt::Display for Text<'_, Diff> {
         // Since when is told by a pass: one that was not made holds nothing yet.
         held.iter().try_for_each(|held| write_held(f, style, held, ""))?;
         besides(f, style, &diff.warnings, &diff.unowned)
+    }
+}
+
+impl fmt::Display for Text<'_, Suspension> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}; passes look and change nothing", Terminal(self.0))
     }
 }
 

@@ -1,0 +1,7 @@
+//! What operators order, as a process: confirm, suspend, rollback, resume, and what drifted.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's way to fail")]
+
+mod confirm;
+mod place;
+mod rollback;
+mod suspend;
