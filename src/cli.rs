@@ -101,6 +101,9 @@ pub(crate) enum Command {
     /// End suspension and rollback: follow the repository again, beginning with a pass
     #[command(after_help = examples::RESUME)]
     Resume(Output),
+    /// Bring back bytes that a pass overwrote on the volume
+    #[command(subcommand, after_help = examples::DRIFT)]
+    Drift(Drift),
     /// Read the audit record, or verify that nobody changed it
     #[command(subcommand, after_help = examples::AUDIT)]
     Audit(Audit),
@@ -182,6 +185,38 @@ impl Page {
     pub(crate) fn limit(self) -> usize {
         usize::try_from(self.limit).unwrap_or(usize::MAX)
     }
+}
+
+/// `drift`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Drift {
+    /// List what is kept, the newest first
+    #[command(after_help = examples::DRIFT_LIST)]
+    List(Output),
+    /// Print the bytes of one of them, and nothing else
+    #[command(after_help = examples::DRIFT_SHOW)]
+    Show {
+        /// Its id, as `drift list` has it.
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Write the bytes of one of them to a new file
+    #[command(after_help = examples::DRIFT_RESTORE)]
+    Restore {
+        /// Its id, as `drift list` has it.
+        #[arg(value_name = "ID")]
+        id: String,
+        /// The file to write; it must not be there yet.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Print a git patch that applies to the commit that is served
+    #[command(after_help = examples::DRIFT_PATCH)]
+    Patch {
+        /// Its id; the newest of each path where it is left out.
+        #[arg(value_name = "ID")]
+        id: Option<String>,
+    },
 }
 
 /// `audit`.

@@ -26,6 +26,7 @@ use crate::telemetry;
 
 mod audit;
 mod diff;
+mod drift;
 mod healthcheck;
 mod history;
 mod once;
@@ -193,6 +194,7 @@ fn dispatch(command: Command, context: &Context) -> Done {
         Command::Validate(validate) => validate::run(context, &validate),
         Command::Status(output) => status::run(context, output),
         Command::History(history) => history::run(context, &history),
+        Command::Drift(drift) => drift::run(context, &drift),
         Command::Audit(audit) => audit::run(context, &audit),
         // Its parent gave it no environment: the settings are the defaults, and none is used.
         Command::FetchChild => Ok(child::serve(stdin(), stdout())),

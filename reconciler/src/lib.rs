@@ -13,6 +13,7 @@
 pub mod apply;
 pub mod cancel;
 pub mod desired;
+pub mod drift;
 pub mod finding;
 pub mod guard;
 pub mod ids;

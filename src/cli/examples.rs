@@ -114,6 +114,34 @@ Examples:
 
 Exit codes: those of the pass that follows.";
 
+pub(crate) const DRIFT: &str = "\
+Examples:
+  # What was overwritten, and by which pass?
+  skill-sync drift list
+
+  # A hand edit was good: look at it, to offer it upstream
+  skill-sync drift patch 12-1 | less";
+
+pub(crate) const DRIFT_LIST: &str = "\
+Examples:
+  # As JSON, for a script
+  skill-sync drift list -o json";
+
+pub(crate) const DRIFT_SHOW: &str = "\
+Examples:
+  # The bytes as they were
+  skill-sync drift show 12-1";
+
+pub(crate) const DRIFT_RESTORE: &str = "\
+Examples:
+  # To a file that is not there yet
+  skill-sync drift restore 12-1 --to edited.md";
+
+pub(crate) const DRIFT_PATCH: &str = "\
+Examples:
+  # Apply it in a clone of the repository, at the commit that is served
+  skill-sync drift patch | git -C ../skills apply --index";
+
 pub(crate) const HISTORY: &str = "\
 Examples:
   # The last 20 passes

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use reconciler::apply::KeptKind;
 use reconciler::ids::CommitId;
-use reconciler::record::{AuditRecord, INTERRUPTED, PassRow, Verified};
+use reconciler::record::{AuditRecord, Drifted, INTERRUPTED, PassRow, Verified};
 use reconciler::report::Outcome;
 
 use super::Text;
@@ -56,6 +57,29 @@ impl fmt::Display for Text<'_, [AuditRecord]> {
                 Cell::new(&record.actor),
                 Cell::new(shortened(&record.hash.to_string(), HASH)),
                 Cell::new(shortened(&record.body, BODY)),
+            ]);
+        }
+        table.fmt(f)
+    }
+}
+
+impl fmt::Display for Text<'_, [Drifted]> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new(&["ID", "AT", "PASS", "BYTES", "SKILL", "PATH", "WAS"], self.1);
+        for kept in self.0 {
+            table.row([
+                Cell::new(&kept.id),
+                Cell::new(kept.at),
+                Cell::new(kept.pass),
+                Cell::new(kept.size),
+                Cell::new(kept.skill.as_ref().map_or("-", |skill| skill.as_str())),
+                Cell::new(&kept.path),
+                Cell::new(match kept.kind {
+                    KeptKind::Blob(_) => "a file",
+                    KeptKind::Link(_) => "a link",
+                    KeptKind::Aside(_) => "moved aside",
+                    KeptKind::Nothing => "without bytes",
+                }),
             ]);
         }
         table.fmt(f)

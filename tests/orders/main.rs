@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's way to fail")]
 
 mod confirm;
+mod drift;
 mod place;
 mod rollback;
 mod suspend;

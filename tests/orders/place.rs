@@ -95,6 +95,7 @@ impl Place {
         let mut index = repo.index().expect("an index");
         index.clear().expect("cleared");
         index.add_all(["."], git2::IndexAddOption::DEFAULT, None).expect("added");
+        index.write().expect("written");
         let tree = repo.find_tree(index.write_tree().expect("a tree")).expect("a tree");
         let author = git2::Signature::now("a", "a@example.org").expect("a signature");
         let parents: Vec<_> =
