@@ -107,6 +107,9 @@ pub(crate) enum Command {
     /// Read the audit record, or verify that nobody changed it
     #[command(subcommand, after_help = examples::AUDIT)]
     Audit(Audit),
+    /// Make a broken database or mirror again
+    #[command(subcommand, after_help = examples::STATE)]
+    State(State),
     /// Ask the local service whether it is alive, for a container's health check
     #[command(after_help = examples::HEALTHCHECK)]
     Healthcheck,
@@ -185,6 +188,14 @@ impl Page {
     pub(crate) fn limit(self) -> usize {
         usize::try_from(self.limit).unwrap_or(usize::MAX)
     }
+}
+
+/// `state`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum State {
+    /// Set aside what is broken and make it again from what is served
+    #[command(after_help = examples::STATE_REBUILD)]
+    Rebuild(Output),
 }
 
 /// `drift`.

@@ -33,6 +33,7 @@ mod once;
 mod orders;
 mod reconcile;
 mod run;
+mod state;
 mod status;
 mod validate;
 
@@ -172,7 +173,8 @@ fn warn(warning: &Warning) {
 
 /// What the verb needs of the settings.
 fn demand(command: &Command) -> Demand {
-    let repository = matches!(command, Command::Run | Command::Once(_) | Command::Diff(_));
+    let repository =
+        matches!(command, Command::Run | Command::Once(_) | Command::Diff(_) | Command::State(_));
     Demand { repository, command: false }
 }
 
@@ -195,6 +197,7 @@ fn dispatch(command: Command, context: &Context) -> Done {
         Command::Status(output) => status::run(context, output),
         Command::History(history) => history::run(context, &history),
         Command::Drift(drift) => drift::run(context, &drift),
+        Command::State(cli::State::Rebuild(output)) => state::rebuild(context, output),
         Command::Audit(audit) => audit::run(context, &audit),
         // Its parent gave it no environment: the settings are the defaults, and none is used.
         Command::FetchChild => Ok(child::serve(stdin(), stdout())),

@@ -173,6 +173,19 @@ Examples:
 
 Exit codes: 0 whole, 1 broken (the first bad record is named), 2 error.";
 
+pub(crate) const STATE: &str = "\
+Examples:
+  # The database or the mirror is damaged: stop the service first
+  skill-sync state rebuild";
+
+pub(crate) const STATE_REBUILD: &str = "\
+Examples:
+  # Stop the service first; what is whole stays, and nothing on the target changes
+  skill-sync state rebuild
+
+  # Then a pass fetches what is missing
+  skill-sync once";
+
 pub(crate) const HEALTHCHECK: &str = "\
 Examples:
   # In a Dockerfile

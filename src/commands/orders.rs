@@ -101,7 +101,7 @@ fn engine(context: &Context) -> Result<reconciler::reconcile::Engine, Failure> {
     context.engine()
 }
 
-fn actor() -> Actor {
+pub(super) fn actor() -> Actor {
     Actor::cli(rustix::process::getuid().as_raw())
 }
 

@@ -4,7 +4,8 @@ use std::fmt;
 
 use reconciler::apply::KeptKind;
 use reconciler::ids::CommitId;
-use reconciler::record::{AuditRecord, Drifted, INTERRUPTED, PassRow, Verified};
+use reconciler::rebuild::Done;
+use reconciler::record::{AuditRecord, Drifted, INTERRUPTED, PassRow, PreviousChain, Verified};
 use reconciler::report::Outcome;
 
 use super::Text;
@@ -83,6 +84,36 @@ impl fmt::Display for Text<'_, [Drifted]> {
             ]);
         }
         table.fmt(f)
+    }
+}
+
+impl fmt::Display for Text<'_, Done> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(done, style) = *self;
+        if done.database.is_none() && done.mirror.is_none() {
+            let whole = style.paint(Tone::Good, "whole");
+            return writeln!(f, "{whole}: database and mirror can be used; nothing was changed");
+        }
+        let skills = if done.skills == 1 { "1 skill is" } else { &format!("{} skills are", done.skills) };
+        writeln!(
+            f,
+            "{}: {skills} owned; nothing on the target was changed",
+            style.paint(Tone::Good, "rebuilt")
+        )?;
+        for (what, aside) in [("database", &done.database), ("mirror", &done.mirror)] {
+            if let Some(aside) = aside {
+                writeln!(f, "  {what:8} set aside as {}", Terminal(aside.display()))?;
+            }
+        }
+        match &done.previous {
+            Some(PreviousChain { records, head }) => {
+                writeln!(f, "  audit    begins anew and names the {records} records before it, head {head}")
+            }
+            None if done.database.is_some() => {
+                writeln!(f, "  audit    begins anew; the old one cannot be read")
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -5,4 +5,5 @@ mod confirm;
 mod drift;
 mod place;
 mod rollback;
+mod state;
 mod suspend;
