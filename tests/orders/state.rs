@@ -99,7 +99,7 @@ fn the_new_chain_names_the_old_one_and_what_can_be_read_goes_on() {
 #[test]
 fn a_damaged_mirror_is_rebuilt_from_the_volume_and_the_next_fetch() {
     let place = served();
-    fs::write(place.state().join("repo.git/HEAD"), "garbage").unwrap();
+    fs::remove_file(place.state().join("repo.git/HEAD")).unwrap();
     let broken = place.once(5);
     assert!(broken.stderr.contains("`skill-sync state rebuild` sets it aside"), "{broken:?}");
     place.ends(&["state", "rebuild"], 0);
@@ -136,7 +136,7 @@ fn a_lost_object_of_the_mirror_is_found_and_comes_back_from_the_volume() {
 #[test]
 fn both_lost_is_a_new_beginning_that_adopts_the_same_bytes() {
     let place = served();
-    fs::write(place.state().join("repo.git/HEAD"), "garbage").unwrap();
+    fs::remove_file(place.state().join("repo.git/HEAD")).unwrap();
     fs::write(place.state().join("state.db"), "garbage").unwrap();
     place.ends(&["state", "rebuild"], 0);
     let next = place.once(0).json();
