@@ -106,7 +106,6 @@ mod tests {
     use tempfile::tempdir;
     use tokio::sync::watch;
 
-    use super::client::AskError;
     use super::*;
     use crate::http::limits::Limits;
     use crate::http::server;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use reconciler::cancel::Cancel;
 use reconciler::ids::Timestamp;
 use reconciler::orders::{Actor, Command, OrderError, Orders};
-use reconciler::report::{Outcome, PassReport};
+use reconciler::report::{Diff, Outcome, PassReport};
 use reconciler::trigger::{Queue, Trigger};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -18,6 +18,8 @@ use tracing::{debug, error, info, warn};
 use crate::metrics::Metrics;
 
 mod engine;
+mod looks;
+mod opening;
 mod orders;
 mod schedule;
 pub(crate) mod signals;
@@ -26,10 +28,13 @@ pub(crate) mod tests;
 mod view;
 
 pub(crate) use engine::Passes;
+pub(crate) use looks::NoDiff;
+pub(crate) use opening::{Opening, StateDir, state_beside};
 pub(crate) use orders::{CommandError, Handle, Stopped, Taken};
 pub(crate) use schedule::Intervals;
 pub(crate) use view::{Served, View};
 
+use looks::{Looked, Looks};
 use orders::{Given, Order};
 use schedule::Schedule;
 
@@ -49,6 +54,9 @@ pub(crate) trait Reconciler: Send + 'static {
 
     /// Takes an operator's order, durably: the next pass heeds it.
     fn command(&mut self, command: &Command, actor: Actor) -> Result<Orders, OrderError>;
+
+    /// Looks at what a pass would do, and changes nothing; ends early once `cancel` asks.
+    fn look(&mut self, cancel: &Cancel) -> Result<Diff, NoDiff>;
 
     /// Remembers, durably, the webhook deliveries that caused a fetch which succeeded.
     fn remember(&mut self, deliveries: &[String]);
@@ -79,6 +87,7 @@ pub(crate) enum End {
 pub(crate) struct Daemon<R> {
     reconciler: Option<R>,
     running: Option<Job<R>>,
+    looks: Looks<R>,
     next: Asked,
     queue: Queue,
     schedule: Schedule,
@@ -86,6 +95,8 @@ pub(crate) struct Daemon<R> {
     view: watch::Sender<View>,
     metrics: Metrics,
     cancel: Cancel,
+    /// Until when the repository's server asked us to stay away.
+    paused_until: Option<Instant>,
     grace_ends: Option<Instant>,
 }
 
@@ -114,6 +125,7 @@ type Commanded = (Command, Actor, oneshot::Sender<Result<Orders, OrderError>>);
 enum Event<R> {
     Order(Option<Order>),
     Ended(Option<Box<Ended<R>>>),
+    Looked(Option<Box<Looked<R>>>),
     Time,
 }
 
@@ -131,6 +143,7 @@ impl<R: Reconciler> Daemon<R> {
         let daemon = Self {
             reconciler: Some(reconciler),
             running: None,
+            looks: Looks::new(),
             next: Asked::default(),
             queue: Queue::new(),
             schedule: Schedule::new(intervals, now()),
@@ -138,6 +151,7 @@ impl<R: Reconciler> Daemon<R> {
             view,
             metrics,
             cancel,
+            paused_until: None,
             grace_ends: None,
         };
         (daemon, Handle::new(sender, seen))
@@ -169,6 +183,7 @@ impl<R: Reconciler> Daemon<R> {
             biased;
             order = self.orders.recv() => Event::Order(order),
             ended = ended(&mut self.running) => Event::Ended(ended),
+            looked = self.looks.ended() => Event::Looked(looked),
             () = time => Event::Time,
         }
     }
@@ -176,9 +191,13 @@ impl<R: Reconciler> Daemon<R> {
     fn wake_at(&self) -> Option<Instant> {
         match self.grace_ends {
             Some(ends) => Some(ends),
-            None if self.running.is_some() => None,
+            None if self.is_busy() => None,
             None => [self.queue.due(now()), self.schedule.next()].into_iter().flatten().min(),
         }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.running.is_some() || self.looks.is_running()
     }
 
     fn handle(&mut self, event: Event<R>) -> Option<End> {
@@ -189,11 +208,12 @@ impl<R: Reconciler> Daemon<R> {
                 self.finish(ended);
                 return self.grace_ends.map(|_| End::Clean);
             }
+            Event::Looked(looked) => {
+                self.reconciler = self.looks.finish(looked);
+                return self.grace_ends.map(|_| End::Clean);
+            }
             Event::Time if self.grace_ends.is_some() => {
-                warn!(
-                    "the running pass did not end in {} s; the next start settles it",
-                    STOP_GRACE.as_secs()
-                );
+                warn!("what runs did not end in {} s; the next start settles it", STOP_GRACE.as_secs());
                 return Some(End::PassAbandoned);
             }
             Event::Time => self.schedule.due(now()).for_each(|trigger| self.queue.push(trigger)),
@@ -203,16 +223,17 @@ impl<R: Reconciler> Daemon<R> {
 
     fn take_order(&mut self, order: Order) {
         match order {
-            Order::Trigger(trigger) => self.queue.push(trigger),
+            Order::Trigger(trigger) => self.push(trigger),
             Order::Pass { trigger, answer } => {
-                self.queue.push(trigger);
+                self.push(trigger);
                 self.next.waiters.push(answer);
             }
             Order::Command(Given { command, actor, taken, answer }) => {
-                self.queue.push(Trigger::Manual);
+                self.push(Trigger::Manual);
                 self.next.waiters.push(answer);
                 self.next.commands.push((command, actor, taken));
             }
+            Order::Look(asker) => self.looks.ask(asker),
             Order::Delivery(id) => {
                 self.queue.push(Trigger::Webhook);
                 if self.next.deliveries.len() == DELIVERIES {
@@ -224,14 +245,23 @@ impl<R: Reconciler> Daemon<R> {
         }
     }
 
+    /// A pass that a person waits for is not delayed by a look.
+    fn push(&mut self, trigger: Trigger) {
+        self.queue.push(trigger);
+        if trigger.is_asked_for() {
+            self.looks.give_way();
+        }
+    }
+
     /// The first request ends the running pass at a safe point, the second ends everything at once.
     fn stop(&mut self) -> Option<End> {
         self.cancel.cancel();
-        match (&self.running, self.grace_ends) {
-            (None, _) => Some(End::Clean),
-            (Some(_), Some(_)) => Some(End::PassAbandoned),
-            (Some(_), None) => {
-                info!("asked to stop: the running pass ends at its next safe point");
+        self.looks.give_way();
+        match (self.is_busy(), self.grace_ends) {
+            (false, _) => Some(End::Clean),
+            (true, Some(_)) => Some(End::PassAbandoned),
+            (true, None) => {
+                info!("asked to stop: what runs ends at its next safe point");
                 self.grace_ends = Some(now() + STOP_GRACE);
                 None
             }
@@ -241,7 +271,7 @@ impl<R: Reconciler> Daemon<R> {
     fn start_if_due(&mut self) {
         let Some(mut reconciler) = self.reconciler.take() else { return };
         let Some(trigger) = self.queue.take(now()) else {
-            self.reconciler = Some(reconciler);
+            self.reconciler = self.look_if_asked(reconciler);
             return;
         };
         let mut asked = std::mem::take(&mut self.next);
@@ -257,6 +287,14 @@ impl<R: Reconciler> Daemon<R> {
         self.running = Some(Job { task, asked });
     }
 
+    fn look_if_asked(&mut self, reconciler: R) -> Option<R> {
+        let left = self.paused_until.map(|until| until.saturating_duration_since(now()));
+        if let Some(left) = left.filter(|left| !left.is_zero()) {
+            self.looks.refuse(&NoDiff::Paused { left });
+        }
+        self.looks.start(reconciler)
+    }
+
     fn finish(&mut self, ended: Option<Box<Ended<R>>>) {
         let asked = self.running.take().map(|job| job.asked).unwrap_or_default();
         let Some(ended) = ended else { return };
@@ -266,6 +304,7 @@ impl<R: Reconciler> Daemon<R> {
         let pause = passed.as_ref().and_then(|passed| passed.report.retry_after);
         let pause = self.schedule.ended(now(), outcome, pause);
         self.queue.done(now(), pause);
+        self.paused_until = pause.map(|pause| now() + pause);
         let next_pass_at =
             Timestamp::from_millis(Timestamp::now().millis() + self.schedule.millis_left(now()));
         match passed {

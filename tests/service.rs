@@ -18,6 +18,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+#[path = "service/opening.rs"]
+mod opening;
+
 /// How long anything may take before a story fails.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -345,4 +348,65 @@ fn from_this_machine_one_may_look_and_not_change() {
     }
     assert_eq!(service.request("POST /reconcile", "").0, 403);
     assert_eq!(service.get("/nothing").0, 404);
+}
+
+fn json_of(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn the_difference_is_told_beside_the_service_and_without_it() {
+    let place = Place::new();
+    let mut service = place.serve();
+    until("the first revision is served", || service.is_ready());
+    let equal = place.ask(&["diff", "-o", "json"]);
+    assert_eq!((equal.status.code(), &json_of(&equal)["changes"]), (Some(0), &json!([])));
+
+    place.push("horde-swarm.md", "Many at once.");
+    let beside = place.ask(&["diff", "-o", "json"]);
+    assert_eq!(beside.status.code(), Some(1));
+    let answered = json_of(&beside);
+    assert_eq!(answered["changes"][0]["skill"], "horde-swarm");
+    assert!(!place.served("horde-swarm.md").exists(), "nothing is written");
+    let (status, over_http) = service.get("/diff");
+    assert_eq!((status, serde_json::from_str::<Value>(&over_http).expect("JSON")), (200, answered.clone()));
+    let passes = service.get("/passes").1;
+    assert_eq!(serde_json::from_str::<Value>(&passes).expect("JSON").as_array().map(Vec::len), Some(1));
+
+    let gone = place.root.path().join("gone");
+    std::fs::rename(place.repo(), &gone).expect("renamed");
+    let cannot = place.ask(&["diff"]);
+    let text = String::from_utf8_lossy(&cannot.stderr).into_owned();
+    assert_eq!(cannot.status.code(), Some(2), "{text}");
+    assert!(text.contains("the service answered 409") && text.contains("repo"), "{text}");
+    std::fs::rename(gone, place.repo()).expect("renamed");
+
+    service.signal(Signal::TERM);
+    assert_eq!(service.ended(), Some(0));
+    let without = place.ask(&["diff", "-o", "json"]);
+    assert_eq!((without.status.code(), json_of(&without)), (Some(1), answered));
+}
+
+#[test]
+fn the_service_that_is_asked_is_the_one_of_this_state_directory() {
+    let (place, other) = (Place::new(), Place::new());
+    let service = place.serve();
+    until("the first revision is served", || service.is_ready());
+    let elsewhere = other.ask(&["diff", "-o", "json"]);
+    assert_eq!(elsewhere.status.code(), Some(1), "{}", String::from_utf8_lossy(&elsewhere.stderr));
+    assert_eq!(json_of(&elsewhere)["changes"][0]["action"], "add", "nothing is served there yet");
+    assert_eq!(json_of(&other.ask(&["status", "-o", "json"]))["next_pass_at"], Value::Null);
+}
+
+#[test]
+fn the_status_is_live_where_a_service_runs() {
+    let place = Place::new();
+    let mut service = place.serve();
+    until("the first revision is served", || service.is_ready());
+    let status = || json_of(&place.ask(&["status", "-o", "json"]));
+    until("the next pass is known", || status()["next_pass_at"].is_string());
+    service.signal(Signal::TERM);
+    assert_eq!(service.ended(), Some(0));
+    assert_eq!((&status()["next_pass_at"], &status()["sync"]), (&Value::Null, &json!("Synced")));
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CommitId, PassId, Timestamp};
+use crate::reconcile::OpenError;
 use crate::record::RecordError;
 use crate::report::Remedy;
 use crate::source::MirrorError;
@@ -341,6 +342,9 @@ pub enum OrderError {
         /// How many it has.
         length: usize,
     },
+    /// The state cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// The record does not answer.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -352,12 +356,13 @@ pub enum OrderError {
 impl OrderError {
     /// Whether the order itself is wrong: asking again brings the same answer.
     pub fn is_wrong(&self) -> bool {
-        !matches!(self, Self::Record(_) | Self::Mirror(_))
+        !matches!(self, Self::Open(_) | Self::Record(_) | Self::Mirror(_))
     }
 
     /// Who must act.
     pub fn remedy(&self) -> Remedy {
         match self {
+            Self::Open(error) => error.remedy(),
             Self::Record(error) => error.remedy(),
             Self::Mirror(error) => error.remedy(),
             _ => Remedy::Person,

@@ -19,7 +19,7 @@ use crate::report::{Remedy, error_text};
 use crate::source::{self, Mirror, MirrorError, Progress, Reference};
 use crate::target::{Target, TargetError};
 use crate::tree::{SkillVersion, Skills};
-use crate::verdict::{self, MemoryCache};
+use crate::verdict::{self, Law, MemoryCache};
 
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -135,11 +135,10 @@ fn applied(options: &Options, mirror: &Mirror) -> Option<AppliedSource> {
 /// or a directory one, since all of it was accepted once.
 fn served(mirror: &Mirror, applied: Option<&AppliedSource>) -> Skills {
     let Some(commit) = mirror.served_commit() else { return Skills::new() };
-    let (selection, judging) = (Selection::default(), Judging { strict: false, block: None });
+    let (selection, law) = (Selection::default(), Law::new(Judging { strict: false, block: None }));
     let memory = &mut desired::Memory::default();
     let Ok(desired) = desired::read(mirror.git(), commit, &selection, memory) else { return Skills::new() };
-    let judged =
-        verdict::judge(&desired, mirror.git(), &Skills::new(), &judging, &mut MemoryCache::default());
+    let judged = verdict::judge(&desired, mirror.git(), &Skills::new(), &law, &mut MemoryCache::default());
     let skills = judged.map(|judged| judged.accepted.skills().clone()).unwrap_or_default();
     let revision = applied.map_or(commit, |applied| applied.commit);
     let published = |version: &SkillVersion| Arc::new(SkillVersion { revision, ..version.clone() });

@@ -27,7 +27,7 @@ use crate::source::{Mirror, Progress};
 use crate::target::{Locked, Target, TargetError};
 use crate::tree::{AcceptedTree, Skills};
 use crate::trigger::Trigger;
-use crate::verdict::{self, MemoryCache};
+use crate::verdict::{self, Law, MemoryCache};
 
 pub use error::{OpenError, PassError};
 use pass::{Pass, Step, timed};
@@ -55,6 +55,7 @@ pub struct Engine {
     inventory: Inventory,
     memory: desired::Memory,
     verdicts: MemoryCache,
+    law: Law,
     /// The number of the next pass, for one that cannot even ask the database.
     next: PassId,
 }
@@ -75,8 +76,9 @@ impl Engine {
         let record = Record::open(&options.state.join(DATABASE), &options.environment)?;
         let inventory = record.inventory()?;
         let (memory, verdicts) = (desired::Memory::default(), MemoryCache::default());
+        let law = Law::new(options.judging);
         let next = PassId(record.passes(1, None)?.first().map_or(1, |row| row.last.0 + 1));
-        Ok(Self { options, target: Some(target), mirror, record, inventory, memory, verdicts, next })
+        Ok(Self { options, target: Some(target), mirror, record, inventory, memory, verdicts, law, next })
     }
 
     /// What this engine keeps equal to what.
@@ -128,6 +130,7 @@ impl Engine {
     ) -> Result<(), PassError> {
         let target = self.hold(cancel)?;
         let target = target.locked()?;
+        apply::sweep(&target)?;
         self.mirror.sweep()?;
         self.begin(&target, pass)?;
         self.settle(&target, pass, cancel)?;
@@ -175,9 +178,9 @@ impl Engine {
         let left = self.guard(&pass.orders, &source)?;
         let desired = timed(&mut pass.stages.desired, || self.desired(&pass.orders, commit))?;
         let judged = timed(&mut pass.stages.judge, || {
-            let (served, judging) = (&self.inventory.skills, &self.options.judging);
+            let (served, law) = (&self.inventory.skills, &self.law);
             let mut cache = Layered::new(&mut self.verdicts, &mut self.record);
-            verdict::judge(&desired, self.mirror.git(), served, judging, &mut cache)
+            verdict::judge(&desired, self.mirror.git(), served, law, &mut cache)
         })?;
         let judged = pass.judged.insert(judged);
         cancel.check()?;

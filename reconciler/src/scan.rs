@@ -45,6 +45,30 @@ pub const INCOMPLETE: &str = "scan-incomplete";
 /// The rule of an exceeded time budget: its findings are true of a moment, so they are not kept.
 pub const TIMED_OUT: &str = "scan-timeout";
 
+/// The [`Scanner::digest`] of the rules of this program, before they are compiled.
+pub fn digest() -> String {
+    hex(fresh_digest())
+}
+
+/// The [`Scanner::digest`] of these rules and an operator's files. Fails where one cannot be read.
+pub fn digest_with(files: &[PathBuf]) -> Result<String, ScanError> {
+    let mut digest = fresh_digest();
+    for file in files {
+        let read = |source| ScanError::Read { path: file.clone(), source };
+        digest.update(std::fs::read(file).map_err(read)?);
+        digest.update([0]);
+    }
+    Ok(hex(digest))
+}
+
+fn fresh_digest() -> Sha256 {
+    Sha256::new().chain_update(env!("CARGO_PKG_VERSION")).chain_update(env!("SCAN_SOURCES"))
+}
+
+fn hex(digest: Sha256) -> String {
+    Digest::from(<[u8; 32]>::from(digest.finalize())).to_string()
+}
+
 /// A skill as the scanner sees it.
 pub struct Subject<'a> {
     /// Its files.
@@ -83,17 +107,11 @@ impl Scanner {
     /// A rule of theirs may say `title`, `description`, `severity`, `class`, `help` and `reference` in its
     /// `meta`; its id is `operator/` and its name. Fails where a file cannot be read or compiled.
     pub fn with_operator_rules(files: &[PathBuf]) -> Result<Self, ScanError> {
-        let mut digest = Sha256::new();
-        digest.update(env!("CARGO_PKG_VERSION"));
-        digest.update(env!("SCAN_SOURCES"));
-        for file in files {
-            let read = |source| ScanError::Read { path: file.clone(), source };
-            digest.update(std::fs::read(file).map_err(read)?);
-        }
+        let digest = digest_with(files)?;
         let engine = engine::Engine::new(files)?;
         let rules =
             rules::RULES.iter().map(|rule| rule.meta()).chain(engine.operators.iter().cloned()).collect();
-        Ok(Self { engine, rules, digest: Digest::from(<[u8; 32]>::from(digest.finalize())).to_string() })
+        Ok(Self { engine, rules, digest })
     }
 
     /// Every rule, ours in the order of the table, then the operator's.

@@ -9,19 +9,22 @@ use serde::Serialize;
 use crate::desired::{Candidate, Content, ContentError, Desired};
 use crate::finding::Finding;
 use crate::ids::{CommitId, SkillId};
-use crate::options::Judging;
 use crate::report::Remedy;
+use crate::scan::{ScanError, Scanner};
 use crate::tree::{AcceptedTree, Skills};
 
 mod cache;
 mod claims;
 mod court;
+mod law;
 mod links;
 pub mod rules;
+mod scanned;
 mod subject;
 mod version;
 
 pub use cache::{ContentKey, JudgeCache, JudgedSkill, MemoryCache};
+pub use law::Law;
 pub use links::{LinkFault, MAX_LINKS, MAX_TARGET_BYTES};
 pub use subject::{SkillFile, SkillText, Subject};
 
@@ -136,6 +139,14 @@ pub enum JudgeError {
         /// Why.
         source: ContentError,
     },
+    /// A skill could not be scanned.
+    #[error("cannot scan the skill at `{path}`")]
+    Scan {
+        /// The skill's file.
+        path: String,
+        /// Why.
+        source: ScanError,
+    },
     /// Nothing in the commit is a skill, and nothing that is served is still there.
     #[error(
         "`{path}` holds no skill in commit {commit} that SKILLS_INCLUDE and SKILLS_EXCLUDE let through; \
@@ -154,6 +165,7 @@ impl JudgeError {
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::Content { source, .. } => source.remedy(),
+            Self::Scan { source, .. } => source.remedy(),
             Self::NoSkills { .. } => Remedy::Confirm,
         }
     }
@@ -171,18 +183,19 @@ pub fn judge(
     desired: &Desired,
     content: &dyn Content,
     served: &Skills,
-    judging: &Judging,
+    law: &Law,
     cache: &mut dyn JudgeCache,
 ) -> Result<Judged, JudgeError> {
-    let rules = rules::fingerprint(judging);
-    let mut court = court::Court::new(desired, served, judging.block);
+    let mut court = court::Court::new(desired, served, law.judging.block);
     for candidate in &desired.candidates {
         let key = ContentKey::of(candidate);
-        let judged = match cache.get(&key, &rules) {
+        let judged = match cache.get(&key, law.fingerprint()) {
             Some(judged) => judged,
             None => {
-                let judged = Arc::new(look(candidate, content, served, judging.strict)?);
-                cache.put(&key, &rules, &judged);
+                let judged = Arc::new(look(candidate, content, served, law)?);
+                if Scanner::is_lasting(&judged.findings) {
+                    cache.put(&key, law.fingerprint(), &judged);
+                }
                 judged
             }
         };
@@ -201,15 +214,12 @@ fn look(
     candidate: &Candidate,
     content: &dyn Content,
     served: &Skills,
-    strict: bool,
+    law: &Law,
 ) -> Result<JudgedSkill, JudgeError> {
-    match examine(candidate, content, served, strict) {
-        Err(error @ ContentError::Malformed { .. }) => {
-            let finding = rules::object_malformed::at(candidate.entry(), &error.to_string());
-            Ok(JudgedSkill { fronted: true, findings: vec![finding], ..JudgedSkill::default() })
-        }
-        judged => judged.map_err(|source| JudgeError::Content { path: candidate.entry(), source }),
-    }
+    let judged = examine(candidate, content, served, law);
+    let Some(malformed) = judged.as_ref().err().and_then(JudgeError::malformed) else { return judged };
+    let finding = rules::object_malformed::at(candidate.entry(), &malformed.to_string());
+    Ok(JudgedSkill { fronted: true, findings: vec![finding], ..JudgedSkill::default() })
 }
 
 /// Opens a candidate and applies the rules that look at one skill.
@@ -217,17 +227,20 @@ fn examine(
     candidate: &Candidate,
     content: &dyn Content,
     served: &Skills,
-    strict: bool,
-) -> Result<JudgedSkill, ContentError> {
-    let subject = Subject::open(candidate, content, strict)?;
+    law: &Law,
+) -> Result<JudgedSkill, JudgeError> {
+    let unreadable = |source| JudgeError::Content { path: candidate.entry(), source };
+    let subject = Subject::open(candidate, content, law.judging.strict).map_err(unreadable)?;
     let before = served.get(&candidate.id).map(|version| version.files.values());
     let known: HashMap<_, _> = before.into_iter().flatten().map(|file| (file.blob, file.digest)).collect();
-    let findings = rules::examine(&subject)?;
+    let mut findings = rules::examine(&subject).map_err(unreadable)?;
+    findings.extend(scanned::scan(&subject, law)?);
+    findings.sort_by(rules::by_gravity);
     let name = subject.front().and_then(|front| front.text("name"));
     Ok(JudgedSkill {
         fronted: subject.fronted,
         name: name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()),
-        files: subject.versions(&known)?,
+        files: subject.versions(&known).map_err(unreadable)?,
         findings,
     })
 }

@@ -1,19 +1,32 @@
-//! `diff`: what a pass would change.
+//! `diff`: what a pass would change. Where a service runs it is asked, since it holds the locks.
 
 use std::process::ExitCode;
 
+use hyper::Method;
 use reconciler::cancel::Cancel;
+use reconciler::report::Diff;
 
-use super::{Context, Done, Failure, USAGE};
+use super::{Context, Done, Failure, USAGE, service};
 use crate::cli::Output;
+use crate::control::AskError;
 
 /// Prints the difference; exits 1 where something would change, and 2 where that cannot be told.
 pub(crate) fn run(context: &Context, output: Output) -> Done {
-    let mut engine = context.engine().map_err(|failure| failure.code(USAGE))?;
-    let progress = context.progress();
-    let diff = engine.diff(&Cancel::new(), &mut |seen| progress.update(seen));
-    drop(progress);
-    let diff = diff.map_err(|error| Failure::new(USAGE, error))?;
+    let diff = diff(context).map_err(|failure| failure.code(USAGE))?;
     context.print(output.format, &diff)?;
     Ok(ExitCode::from(u8::from(!diff.changes.is_empty())))
+}
+
+fn diff(context: &Context) -> Result<Diff, Failure> {
+    match service::ask(context, Method::GET, "/diff", service::patience_for_a_pass(context))? {
+        Err(AskError::NotRunning { .. }) => look(context),
+        answer => service::read(answer?),
+    }
+}
+
+/// Looks with an engine of our own.
+fn look(context: &Context) -> Result<Diff, Failure> {
+    let mut engine = context.engine()?;
+    let progress = context.progress();
+    Ok(engine.diff(&Cancel::new(), &mut |seen| progress.update(seen))?)
 }

@@ -12,17 +12,17 @@ use reconciler::report::PassReport;
 use reconciler::trigger::Trigger;
 use serde_json::{Value, json};
 
-use super::reconcile::{PATIENCE, refused, report};
+use super::reconcile::report;
+use super::service::{self, PATIENCE, patience_for_a_pass, refused};
 use super::{Context, Done, Failure, USAGE};
 use crate::cli::{Format, Output};
-use crate::control::{Answer, AskError, Client};
+use crate::control::{Answer, AskError};
 use crate::render;
 
 /// Gives an order whose pass is waited for; exits as that pass.
 pub(crate) fn run(context: &Context, command: &Command, output: Output) -> Done {
-    let patience = context.settings.timing.pass_timeout * 2 + PATIENCE;
-    match ask(context, command, patience)? {
-        Some(answer) if answer.status == StatusCode::OK => report(context, answer.body, output),
+    match ask(context, command, patience_for_a_pass(context))? {
+        Some(answer) if answer.status == StatusCode::OK => report(context, answer, output),
         Some(answer) => Err(not_taken(&answer)),
         None => {
             let report = here(context, command)?;
@@ -61,11 +61,8 @@ pub(crate) fn suspend(
 
 /// Asks the running service; none where none runs.
 fn ask(context: &Context, command: &Command, patience: Duration) -> Result<Option<Answer>, Failure> {
-    let client = Client::new(&context.state()?);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("cannot start a thread to ask with")?;
     let (path, body) = request(command);
-    match runtime.block_on(client.send(Method::POST, path, Some(&body), patience)) {
+    match service::send(context, Method::POST, path, Some(&body), patience)? {
         Ok(answer) => Ok(Some(answer)),
         Err(AskError::NotRunning { .. }) => Ok(None),
         Err(error) => Err(error.into()),

@@ -1,20 +1,33 @@
-//! `status`: what is served, read from the record beside a service or without one.
+//! `status`: what is served. A service that runs knows the most of it; without one, or where it does
+//! not answer, the record is read.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
+use hyper::{Method, StatusCode};
 use reconciler::record::Record;
 use reconciler::source::Reference;
 use reconciler::status::{Status, StatusFacts};
 
-use super::{Context, Done, Failure};
+use super::{Context, Done, Failure, service};
 use crate::cli::Output;
+
+/// How long the service may take: what is asked for is at hand.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Prints the status.
 pub(crate) fn run(context: &Context, output: Output) -> Done {
-    let record = context.record()?;
-    let status = Status::read(&record, &facts(context, &record)?).map_err(Failure::record)?;
+    let status = match service::ask(context, Method::GET, "/status", PATIENCE)? {
+        Ok(answer) if answer.status == StatusCode::OK => service::read(answer)?,
+        _ => recorded(context)?,
+    };
     context.print(output.format, &status)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn recorded(context: &Context) -> Result<Status, Failure> {
+    let record = context.record()?;
+    Status::read(&record, &facts(context, &record)?).map_err(Failure::record)
 }
 
 /// What the settings say is followed; what was applied last, where they do not say it.
@@ -32,5 +45,6 @@ fn facts(context: &Context, record: &Record) -> Result<StatusFacts, Failure> {
         reference: named.or(reference).unwrap_or_else(|| Reference::Head.to_string()),
         reconciling: None,
         next_pass_at: None,
+        failing: None,
     })
 }

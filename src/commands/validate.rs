@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use reconciler::desired;
 use reconciler::tree::Skills;
-use reconciler::verdict::{self, MemoryCache};
+use reconciler::verdict::{self, Law, MemoryCache};
 
 use super::{Context, Done, Failure, USAGE};
 use crate::cli::{Validate, ValidateFormat};
@@ -38,8 +38,9 @@ fn judge(context: &Context, path: &Path) -> Result<Validation, Failure> {
     let (desired, content) =
         desired::from_directory(path, &settings.selection()).map_err(|error| cannot_tell(error.into()))?;
     let mut memory = MemoryCache::default();
-    let judged = verdict::judge(&desired, &content, &Skills::new(), &settings.judging(), &mut memory)
-        .map_err(|error| cannot_tell(error.into()))?;
+    let judged =
+        verdict::judge(&desired, &content, &Skills::new(), &Law::new(settings.judging()), &mut memory)
+            .map_err(|error| cannot_tell(error.into()))?;
     Ok(Validation { skills: judged.report(), strays: judged.strays })
 }
 

@@ -235,7 +235,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: Some("critical"),
         help: "The lowest severity of a security finding that holds a skill: critical, high, medium, low or \
                none.",
-        not_yet: Some("scan skills for attacks"),
         ..PLAIN
     },
     Setting {
@@ -394,7 +393,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "UID:GID",
         otherwise: "ours",
         help: "The user and group that a supervised agent runs as.",
-        not_yet: Some("supervise an agent"),
         ..PLAIN
     },
     Setting {
@@ -402,7 +400,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: Some("child-env"),
         value: "NAMES",
         help: "Variables of ours that a supervised agent may see (comma-separated).",
-        not_yet: Some("supervise an agent"),
         ..PLAIN
     },
     Setting {

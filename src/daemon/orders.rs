@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use reconciler::orders::{Actor, Command, OrderError, Orders};
-use reconciler::report::PassReport;
+use reconciler::report::{Diff, PassReport};
 use reconciler::trigger::Trigger;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::View;
+use super::looks::Asker;
+use super::{NoDiff, View};
 
 /// What the daemon is told.
 pub(super) enum Order {
@@ -22,6 +23,8 @@ pub(super) enum Order {
     },
     /// An operator ordered something: it is taken before the next pass, which heeds it.
     Command(Given),
+    /// Somebody asks what a pass would do.
+    Look(Asker),
     /// A webhook came, under this delivery id where it had one.
     Delivery(Option<String>),
     /// The service ends.
@@ -129,6 +132,17 @@ impl Handle {
         self.order(Order::Command(Given { command, actor, taken, answer })).await?;
         let orders = answered.await.map_err(|_| Stopped)??;
         Ok(Taken { orders, report })
+    }
+
+    /// What a pass would do now, after a fetch; nothing is changed, and nothing is recorded. Whoever
+    /// drops this future waits no more, and the work ends early.
+    ///
+    /// # Errors
+    /// [`NoDiff`] says where a pass would have ended, or that the service ends.
+    pub(crate) async fn diff(&self) -> Result<Arc<Diff>, NoDiff> {
+        let (asker, answer) = oneshot::channel();
+        self.order(Order::Look(asker)).await?;
+        answer.await.map_err(|_| Stopped)?
     }
 
     /// Ends the service: the first time at the running pass's next safe point, then at once.

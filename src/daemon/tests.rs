@@ -5,7 +5,7 @@ use std::sync::mpsc as blocking;
 
 use reconciler::ids::PassId;
 use reconciler::orders::{Confirmation, Suspension};
-use reconciler::report::StagesMs;
+use reconciler::report::{Remedy, StagesMs};
 
 use super::*;
 
@@ -34,6 +34,7 @@ pub(crate) fn report(trigger: Trigger, outcome: Outcome) -> PassReport {
 /// Passes that wait at a gate until the story lets them end, with the outcome that it says.
 pub(crate) struct Script {
     began: mpsc::UnboundedSender<Trigger>,
+    looks: mpsc::UnboundedSender<()>,
     gate: blocking::Receiver<Step>,
     remembered: mpsc::UnboundedSender<Vec<String>>,
     passes: u64,
@@ -80,6 +81,26 @@ impl Reconciler for Script {
         }
     }
 
+    fn look(&mut self, cancel: &Cancel) -> Result<Diff, NoDiff> {
+        self.looks.send(()).expect("the story listens");
+        let remedy = match self.gate.recv().expect("the story goes on") {
+            Step::End(outcome, _) if outcome.is_converged() => {
+                let (changes, held, kept, warnings, unowned) = Default::default();
+                return Ok(Diff { revision: None, changes, held, kept, warnings, unowned });
+            }
+            Step::End(Outcome::Guarded, _) => Remedy::Confirm,
+            Step::End(..) => Remedy::Retry(None),
+            Step::UntilCancelled => {
+                while !cancel.is_cancelled() {
+                    std::thread::yield_now();
+                }
+                Remedy::Retry(None)
+            }
+            Step::Panic => panic!("the script says so"),
+        };
+        Err(NoDiff::Ended { remedy, error: "the script says so".to_owned() })
+    }
+
     fn remember(&mut self, deliveries: &[String]) {
         self.remembered.send(deliveries.to_vec()).expect("the story listens");
     }
@@ -89,6 +110,7 @@ impl Reconciler for Script {
 pub(crate) struct Story {
     pub(crate) handle: Handle,
     began: mpsc::UnboundedReceiver<Trigger>,
+    looks: mpsc::UnboundedReceiver<()>,
     gate: blocking::Sender<Step>,
     remembered: mpsc::UnboundedReceiver<Vec<String>>,
     daemon: JoinHandle<End>,
@@ -99,17 +121,36 @@ const POLL: Duration = Duration::from_secs(300);
 impl Story {
     pub(crate) fn begin() -> Self {
         let (began_to, began) = mpsc::unbounded_channel();
+        let (looks_to, looks) = mpsc::unbounded_channel();
         let (gate, gate_from) = blocking::channel();
         let (remembered_to, remembered) = mpsc::unbounded_channel();
-        let script = Script { began: began_to, gate: gate_from, remembered: remembered_to, passes: 0 };
+        let script = Script {
+            began: began_to,
+            looks: looks_to,
+            gate: gate_from,
+            remembered: remembered_to,
+            passes: 0,
+        };
         let intervals = Intervals { poll: POLL, recheck: POLL * 12 };
         let (daemon, handle) = Daemon::new(script, Arc::default(), intervals, Metrics::new(), Cancel::new());
-        Self { handle, began, gate, remembered, daemon: tokio::spawn(daemon.run()) }
+        Self { handle, began, looks, gate, remembered, daemon: tokio::spawn(daemon.run()) }
     }
 
     /// Waits for the next pass to begin.
     pub(crate) async fn next(&mut self) -> Trigger {
         self.began.recv().await.expect("a pass")
+    }
+
+    /// Asks what a pass would do, and waits until somebody looks.
+    async fn ask(&mut self) -> JoinHandle<Result<Arc<Diff>, NoDiff>> {
+        let handle = self.handle.clone();
+        let asked = tokio::spawn(async move { handle.diff().await });
+        self.looks.recv().await.expect("a look");
+        asked
+    }
+
+    fn step(&self, step: Step) {
+        self.gate.send(step).expect("something waits");
     }
 
     fn nothing_runs(&mut self) -> bool {
@@ -275,4 +316,81 @@ async fn a_recheck_comes_after_its_interval() {
     assert!(started.elapsed() >= POLL * 12 && started.elapsed() < POLL * 13);
     assert!(story.nothing_runs());
     story.end(Outcome::InSync).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_is_no_pass_and_waits_for_the_one_that_runs() {
+    let mut story = Story::begin();
+    story.next().await;
+    let handle = story.handle.clone();
+    let asked = tokio::spawn(async move { handle.diff().await });
+    tokio::task::yield_now().await;
+    assert!(story.looks.try_recv().is_err(), "one at a time");
+    story.end(Outcome::InSync).await;
+    story.looks.recv().await.expect("a look");
+    let begun = story.handle.view().begun;
+    story.step(Step::End(Outcome::InSync, None));
+    assert!(asked.await.expect("no panic").is_ok());
+    assert_eq!((story.handle.view().begun, story.nothing_runs()), (begun, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_gives_way_to_a_pass_that_somebody_waits_for_and_is_answered_after_it() {
+    let mut story = Story::begin();
+    story.next().await;
+    story.end(Outcome::InSync).await;
+    let asked = story.ask().await;
+    story.step(Step::UntilCancelled);
+    story.handle.trigger(Trigger::Manual).await.expect("the daemon runs");
+    assert_eq!(story.next().await, Trigger::Manual);
+    assert!(!asked.is_finished());
+    story.end(Outcome::Applied).await;
+    story.looks.recv().await.expect("it looks again");
+    story.step(Step::End(Outcome::InSync, None));
+    assert!(asked.await.expect("no panic").is_ok());
+}
+
+#[tokio::test]
+async fn a_look_ends_when_nobody_waits_for_it() {
+    let mut story = Story::begin();
+    story.next().await;
+    story.end(Outcome::InSync).await;
+    let asked = story.ask().await;
+    asked.abort();
+    story.step(Step::UntilCancelled);
+    story.handle.trigger(Trigger::Webhook).await.expect("the daemon runs");
+    assert_eq!(story.next().await, Trigger::Webhook);
+    story.end(Outcome::InSync).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_pass_would_end_a_look_says_so() {
+    let mut story = Story::begin();
+    story.next().await;
+    story.end(Outcome::InSync).await;
+    let asked = story.ask().await;
+    story.step(Step::End(Outcome::Guarded, None));
+    let Err(NoDiff::Ended { remedy, .. }) = asked.await.expect("no panic") else { panic!("no error") };
+    assert_eq!(remedy, Remedy::Confirm);
+
+    let asked = story.ask().await;
+    story.step(Step::Panic);
+    let error = asked.await.expect("no panic of the daemon").expect_err("it panicked");
+    assert!(error.to_string().contains("a fault of skill-sync"), "{error}");
+
+    let asked = story.ask().await;
+    story.step(Step::UntilCancelled);
+    story.handle.stop().await;
+    assert_eq!(asked.await.expect("no panic"), Err(NoDiff::Stopped(Stopped)));
+    assert_eq!(story.daemon.await.expect("no panic"), End::Clean);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_look_goes_to_a_server_that_asked_us_to_wait() {
+    let mut story = Story::begin();
+    story.next().await;
+    story.end_with(Step::End(Outcome::Failed, Some(Duration::from_secs(40)))).await;
+    let error = story.handle.diff().await.expect_err("not before its time");
+    assert!(matches!(error, NoDiff::Paused { .. }), "{error}");
+    assert!(error.to_string().contains("asked us to wait"), "{error}");
 }

@@ -5,10 +5,10 @@ use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use reconciler::orders::OrderError;
-use reconciler::report::error_text;
+use reconciler::report::{Remedy, error_text};
 use serde_json::json;
 
-use crate::daemon::{CommandError, Stopped};
+use crate::daemon::{CommandError, NoDiff, Stopped};
 
 /// An answer that is not what was asked for: what, why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +77,23 @@ impl From<CommandError> for Problem {
 impl From<Stopped> for Problem {
     fn from(stopped: Stopped) -> Self {
         Self::unavailable(stopped.to_string()).after(5)
+    }
+}
+
+impl From<NoDiff> for Problem {
+    fn from(none: NoDiff) -> Self {
+        let detail = none.to_string();
+        match none {
+            NoDiff::Stopped(stopped) => stopped.into(),
+            NoDiff::Paused { left } => {
+                Self::unavailable(detail).after(u16::try_from(left.as_secs() + 1).unwrap_or(u16::MAX))
+            }
+            NoDiff::Ended { remedy: Remedy::Retry(_), .. } => Self::unavailable(detail),
+            // Asking again is of no use before somebody has acted.
+            NoDiff::Ended { remedy: Remedy::Person | Remedy::Confirm | Remedy::Resume, .. } => {
+                Self::new(StatusCode::CONFLICT, detail)
+            }
+        }
     }
 }
 

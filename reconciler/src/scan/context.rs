@@ -4,6 +4,8 @@
 //! to run. The words are looked for in the line, in the headings above it and in the sentence that
 //! introduces a block, links left out: a host called `evil` does not warn of itself.
 
+use std::ops::Range;
+
 use super::document::{Document, Language};
 use super::markdown::RegionKind;
 
@@ -67,7 +69,8 @@ const FORBIDDING: &[&str] = &[
 const HEADINGS_ABOVE: usize = 400;
 
 /// Whether a byte is in text that warns of what it shows.
-pub(super) fn is_quoted(document: &Document<'_>, offset: usize) -> bool {
+pub(super) fn is_quoted(document: &Document<'_>, span: &Range<usize>) -> bool {
+    let offset = span.start;
     if matches!(document.region(offset), RegionKind::Fence(Language::Detection)) {
         return !document.runs;
     }
@@ -75,7 +78,7 @@ pub(super) fn is_quoted(document: &Document<'_>, offset: usize) -> bool {
         return false;
     }
     let number = document.line_number(offset);
-    let line = readable(document.line(number));
+    let line = readable(&without(document, number, span));
     warns(&line)
         || FORBIDDING.iter().any(|words| line.contains(words))
         || is_denied(document, offset)
@@ -95,6 +98,15 @@ fn is_denied(document: &Document<'_>, offset: usize) -> bool {
 
 fn warns(text: &str) -> bool {
     WARNING.iter().any(|word| text.contains(word))
+}
+
+/// A line without the part that is judged: what is found does not warn of itself.
+fn without(document: &Document<'_>, number: usize, span: &Range<usize>) -> Vec<u8> {
+    let start = document.lines()[number];
+    let line = document.line(number);
+    let before = line.get(..span.start.saturating_sub(start)).unwrap_or(line);
+    let after = line.get(span.end.saturating_sub(start)..).unwrap_or(&[]);
+    [before, after].concat()
 }
 
 /// A line in lower case without its links.
@@ -131,7 +143,9 @@ fn headings(document: &Document<'_>, number: usize) -> Vec<String> {
         let line = document.line(candidate);
         let level = line.iter().take_while(|b| **b == b'#').count();
         let is_heading = (1..=6).contains(&level) && line.get(level) == Some(&b' ');
-        if is_heading && level < lowest && !document.is_code(document.lines()[candidate]) {
+        let in_block = document.language == Language::Markdown
+            && matches!(document.region(document.lines()[candidate]), RegionKind::Fence(_));
+        if is_heading && level < lowest && !in_block {
             lowest = level;
             found.push(readable(line));
         }

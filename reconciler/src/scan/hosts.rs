@@ -340,6 +340,45 @@ pub(super) fn standing(text: &str) -> Standing {
     }
 }
 
+/// Labels of a host, or words of its path, that speak of an attack themselves.
+const ATTACKS: &[&str] = &[
+    "evil",
+    "malware",
+    "malicious",
+    "attacker",
+    "adversary",
+    "exfil",
+    "backdoor",
+    "payload",
+    "exploit",
+    "c2",
+    "rogue",
+    "phish",
+    "keylog",
+    "implant",
+    "stager",
+    "botnet",
+    "stealer",
+    "dropper",
+    "miner",
+    "reverse-shell",
+    "bad",
+];
+
+/// Whether nobody can answer for the first address of a text: a bare or throwaway one, one without
+/// encryption, or one that speaks of an attack.
+pub(super) fn is_strange(text: &str) -> bool {
+    match standing(text) {
+        Standing::Address | Standing::Throwaway => true,
+        Standing::Unknown => {
+            let Some((host, path)) = address_in(text) else { return false };
+            let words = |part: &str| part.split(['.', '-', '_', '/']).any(|word| ATTACKS.contains(&word));
+            text.contains("http://") || words(&host) || words(&path.to_ascii_lowercase())
+        }
+        Standing::Vendor | Standing::Local | Standing::Unreadable => false,
+    }
+}
+
 /// Whether a host is one that anybody gets unnamed.
 pub(super) fn is_throwaway(host: &str) -> bool {
     [PASTES, SHORTENERS, SINKS, THROWAWAY].iter().any(|list| is_among(host, list))

@@ -26,11 +26,13 @@ mod environment_read;
 mod environment_sent;
 mod escaping_archive;
 mod fake_turn;
+mod file_upload;
 mod files_to_stranger;
 mod forwards_secrets;
 mod hidden_characters;
 mod hidden_order;
 mod install_hook;
+mod installer_takes_passwords;
 mod invisible_html;
 mod locked_archive;
 mod locked_dropper;
@@ -52,6 +54,7 @@ mod program_inside;
 mod program_link;
 mod prose_sends;
 mod provider_key;
+mod remote_hook;
 mod request_flood;
 mod reverse_shell;
 mod runs_temporary_code;
@@ -63,15 +66,23 @@ mod secret_in_request;
 mod secret_over_dns;
 mod secret_store_access;
 mod secret_to_hidden_address;
+mod sink_with_secrets;
 mod skips_consent;
 mod spies_and_sends;
 mod standing_order;
+mod start_hook;
+mod takes_passwords;
+mod throwaway_host;
+mod undeclared_shell;
 mod unguarded_delete;
+mod unknown_download_run;
+mod unknown_installer;
 mod unpinned_runner;
 mod unreadable_archive;
 mod untrusted_post;
 mod unvetted_download_run;
 mod unvetted_remote_script;
+mod uploads_to_throwaway;
 mod weakens_system;
 mod wipes;
 mod written_password;
@@ -106,11 +117,13 @@ pub(super) static RULES: &[&Rule] = &[
     &environment_sent::RULE,
     &escaping_archive::RULE,
     &fake_turn::RULE,
+    &file_upload::RULE,
     &files_to_stranger::RULE,
     &forwards_secrets::RULE,
     &hidden_characters::RULE,
     &hidden_order::RULE,
     &install_hook::RULE,
+    &installer_takes_passwords::RULE,
     &invisible_html::RULE,
     &locked_archive::RULE,
     &locked_dropper::RULE,
@@ -132,6 +145,7 @@ pub(super) static RULES: &[&Rule] = &[
     &program_link::RULE,
     &prose_sends::RULE,
     &provider_key::RULE,
+    &remote_hook::RULE,
     &request_flood::RULE,
     &reverse_shell::RULE,
     &runs_temporary_code::RULE,
@@ -143,15 +157,23 @@ pub(super) static RULES: &[&Rule] = &[
     &secret_over_dns::RULE,
     &secret_store_access::RULE,
     &secret_to_hidden_address::RULE,
+    &sink_with_secrets::RULE,
     &skips_consent::RULE,
     &spies_and_sends::RULE,
     &standing_order::RULE,
+    &start_hook::RULE,
+    &takes_passwords::RULE,
+    &throwaway_host::RULE,
+    &undeclared_shell::RULE,
     &unguarded_delete::RULE,
+    &unknown_download_run::RULE,
+    &unknown_installer::RULE,
     &unpinned_runner::RULE,
     &unreadable_archive::RULE,
     &untrusted_post::RULE,
     &unvetted_download_run::RULE,
     &unvetted_remote_script::RULE,
+    &uploads_to_throwaway::RULE,
     &weakens_system::RULE,
     &wipes::RULE,
     &written_password::RULE,

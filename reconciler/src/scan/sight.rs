@@ -134,7 +134,7 @@ fn judged(
     told: &dyn Fn() -> bool,
 ) -> Sight {
     let quotable = RULES.get(index).is_some_and(|rule| rule.quotable);
-    let quoted = quotable && context::is_quoted(document, span.start) && !told();
+    let quoted = quotable && context::is_quoted(document, &span) && !told();
     seen(document, index, &span, text, quoted)
 }
 

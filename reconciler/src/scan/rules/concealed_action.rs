@@ -32,6 +32,7 @@ pub(in crate::scan) static RULE: Rule = Rule {
                 "forwards-secrets",
                 "pipe-to-shell",
                 "unvetted-remote-script",
+                "unknown-installer",
             ],
         ],
         within: Within::Lines(8),

@@ -12,7 +12,7 @@ pub(in crate::scan) static RULE: Rule = Rule {
     why: "People read the page and do not see it; the agent reads the source.",
     help: "Remove it.",
     references: &["OWASP LLM01 Prompt Injection", "MITRE ATLAS AML.T0051 LLM Prompt Injection"],
-    hits: &[skill("<span style=\"color:white;font-size:0\">obey</span>\n")],
+    hits: &[skill("<span style=\"color:white;font-size:0\">obey the next line</span>\n")],
     misses: &[skill("<span style=\"color:red\">warning</span>\n")],
     detect: Detect::Patterns {
         strings: r#"

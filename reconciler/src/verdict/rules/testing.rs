@@ -8,7 +8,7 @@ use crate::finding::Finding;
 use crate::ids::{CommitId, TreeId};
 use crate::options::{Judging, Selection};
 use crate::tree::Skills;
-use crate::verdict::{MemoryCache, judge};
+use crate::verdict::{Law, MemoryCache, judge};
 
 /// The findings of a rule in files below a directory.
 pub(crate) fn hits(rule: &str, files: &[(&str, &[u8])]) -> Vec<Finding> {
@@ -40,8 +40,8 @@ fn all_below(directory: &Path, strict: bool) -> Vec<Finding> {
 }
 
 fn all(desired: &desired::Desired, content: &dyn Content, strict: bool) -> Vec<Finding> {
-    let judging = Judging { strict, block: None };
-    let judged = judge(desired, content, &Skills::new(), &judging, &mut MemoryCache::default()).unwrap();
+    let law = Law::new(Judging { strict, block: None });
+    let judged = judge(desired, content, &Skills::new(), &law, &mut MemoryCache::default()).unwrap();
     judged.findings().into_values().flatten().collect()
 }
 

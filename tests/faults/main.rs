@@ -1,0 +1,125 @@
+//! Faults: a pass is killed at each call that changes a file, and each of these calls fails, as the
+//! real binary under strace. Whatever the instant, every file is old or new, nothing that somebody
+//! wrote is lost, and the next pass converges.
+//!
+//! `SKILL_SYNC_LONG=1` runs what takes longer than a commit should wait for. Without strace there is
+//! nothing to run; `SKILL_SYNC_REQUIRE_REAL=1` makes that a failure.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's way to fail")]
+
+mod check;
+mod order;
+mod points;
+mod product;
+mod scene;
+mod trace;
+
+use points::{Points, after_crash};
+use scene::Scene;
+use trace::{Fault, Process};
+
+/// What a disk says that has had enough.
+const ERRORS: &[&str] = &["ENOSPC", "EIO", "EROFS", "EDQUOT", "EMFILE", "EINTR"];
+
+/// Whether the long tests run too.
+fn is_long() -> bool {
+    std::env::var_os("SKILL_SYNC_LONG").is_some_and(|value| value == "1")
+}
+
+/// Whether faults can be made here. Where everything must be tested, their lack is a failure.
+fn can_trace() -> bool {
+    let works = trace::works();
+    let is_required = std::env::var_os("SKILL_SYNC_REQUIRE_REAL").is_some_and(|value| value == "1");
+    assert!(works || !is_required, "skipped: strace is missing, or may not trace here");
+    if !works {
+        println!("skipped: strace is missing, or may not trace here");
+    }
+    works
+}
+
+fn errors(fault: fn(&'static str) -> Fault) -> impl Iterator<Item = Fault> {
+    ERRORS.iter().copied().map(fault)
+}
+
+#[test]
+fn a_pass_is_killed_at_each_call() {
+    if can_trace() {
+        Points::new(&Scene::change(), Process::Pass).run([Fault::Kill]);
+    }
+}
+
+#[test]
+fn a_fetch_is_killed_at_each_call() {
+    if can_trace() {
+        Points::new(&Scene::change(), Process::Fetch).run([Fault::Kill]);
+    }
+}
+
+#[test]
+fn each_call_of_a_pass_fails_once() {
+    if can_trace() {
+        Points::new(&Scene::change(), Process::Pass).run(errors(Fault::Once));
+    }
+}
+
+#[test]
+fn each_call_of_a_fetch_fails_once() {
+    if can_trace() {
+        Points::new(&Scene::change(), Process::Fetch).run(errors(Fault::Once));
+    }
+}
+
+#[test]
+fn the_first_pass_is_killed_at_each_call() {
+    if can_trace() {
+        Points::new(&Scene::first(), Process::Pass).run([Fault::Kill]);
+    }
+}
+
+#[test]
+fn the_pass_that_settles_a_crash_is_killed_at_each_call() {
+    if can_trace() {
+        Points::new(&after_crash(), Process::Pass).run([Fault::Kill]);
+    }
+}
+
+#[test]
+fn each_call_fails_from_some_call_on() {
+    if is_long() && can_trace() {
+        Points::new(&Scene::change(), Process::Pass).run(errors(Fault::FromThenOn));
+        Points::new(&Scene::change(), Process::Fetch).run(errors(Fault::FromThenOn));
+    }
+}
+
+#[test]
+fn a_first_pass_meets_every_fault() {
+    if is_long() && can_trace() {
+        let scene = Scene::first();
+        Points::new(&scene, Process::Pass).run(errors(Fault::Once).chain(errors(Fault::FromThenOn)));
+    }
+}
+
+#[test]
+fn a_pass_that_settles_a_crash_meets_every_fault() {
+    if is_long() && can_trace() {
+        let scene = after_crash();
+        Points::new(&scene, Process::Pass).run(errors(Fault::Once).chain(errors(Fault::FromThenOn)));
+    }
+}
+
+#[test]
+fn a_pass_that_adds_changes_removes_and_restores_meets_every_fault() {
+    if is_long() && can_trace() {
+        let all = errors(Fault::Once).chain(errors(Fault::FromThenOn)).chain([Fault::Kill]);
+        Points::new(&Scene::everything(), Process::Pass).run(all);
+    }
+}
+
+#[test]
+fn what_shows_is_durable_before_and_on_record() {
+    if can_trace() {
+        order::check(&Scene::change());
+        order::check_itself(&Scene::change());
+        order::check(&Scene::everything());
+        order::check(&Scene::first());
+    }
+}
