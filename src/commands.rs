@@ -26,12 +26,15 @@ use crate::telemetry;
 
 mod audit;
 mod diff;
+mod drift;
 mod healthcheck;
 mod history;
 mod once;
+mod orders;
 mod reconcile;
 mod run;
 mod service;
+mod state;
 mod status;
 mod supervise;
 mod validate;
@@ -215,7 +218,7 @@ fn demand(command: &Command) -> Demand {
     match command {
         Command::Run { command } => needs(true, !command.is_empty()),
         Command::ServiceChild => needs(true, true),
-        Command::Once(_) => needs(true, false),
+        Command::Once(_) | Command::State(_) => needs(true, false),
         _ => Demand::default(),
     }
 }
@@ -228,10 +231,20 @@ fn dispatch(command: Command, context: &Context) -> Done {
         Command::Reconcile { wait, output } => reconcile::run(context, wait, output),
         Command::Healthcheck => healthcheck::run(context),
         Command::Once(output) => once::run(context, output),
+        Command::Confirm { revision, output } => {
+            orders::run(context, &reconciler::orders::Command::Confirm { revision }, output)
+        }
+        Command::Rollback { revision, output } => {
+            orders::run(context, &reconciler::orders::Command::Rollback { revision }, output)
+        }
+        Command::Resume(output) => orders::run(context, &reconciler::orders::Command::Resume, output),
+        Command::Suspend { lasting, reason, output } => orders::suspend(context, lasting, reason, output),
         Command::Diff(output) => diff::run(context, output),
         Command::Validate(validate) => validate::run(context, &validate),
         Command::Status(output) => status::run(context, output),
         Command::History(history) => history::run(context, &history),
+        Command::Drift(drift) => drift::run(context, &drift),
+        Command::State(cli::State::Rebuild(output)) => state::rebuild(context, output),
         Command::Audit(audit) => audit::run(context, &audit),
         // Its parent gave it no environment: the settings are the defaults, and none is used.
         Command::FetchChild => Ok(child::serve(stdin(), stdout())),

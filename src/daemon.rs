@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use reconciler::cancel::Cancel;
 use reconciler::ids::Timestamp;
+use reconciler::orders::{Actor, Command, OrderError, Orders};
 use reconciler::report::{Diff, Outcome, PassReport};
 use reconciler::trigger::{Queue, Trigger};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -32,12 +33,12 @@ pub(crate) use engine::Passes;
 pub(crate) use looks::NoDiff;
 pub(crate) use news::Voice;
 pub(crate) use opening::{Opening, StateDir, state_beside};
-pub(crate) use orders::{Handle, Stopped};
+pub(crate) use orders::{CommandError, Handle, Stopped, Taken};
 pub(crate) use schedule::Intervals;
 pub(crate) use view::{Served, View};
 
 use looks::{Looked, Looks};
-use orders::Order;
+use orders::{Given, Order};
 use schedule::Schedule;
 
 /// How long a running pass has to reach a safe point after the service was asked to stop.
@@ -53,6 +54,9 @@ const DELIVERIES: usize = 1_024;
 pub(crate) trait Reconciler: Send + 'static {
     /// Runs one pass to its end, or to the next safe point once `cancel` asks.
     fn pass(&mut self, trigger: Trigger, cancel: &Cancel) -> Passed;
+
+    /// Takes an operator's order, durably: the next pass heeds it.
+    fn command(&mut self, command: &Command, actor: Actor) -> Result<Orders, OrderError>;
 
     /// Looks at what a pass would do, and changes nothing; ends early once `cancel` asks.
     fn look(&mut self, cancel: &Cancel) -> Result<Diff, NoDiff>;
@@ -116,7 +120,11 @@ struct Ended<R> {
 struct Asked {
     waiters: Vec<oneshot::Sender<Arc<PassReport>>>,
     deliveries: Vec<String>,
+    commands: Vec<Commanded>,
 }
+
+/// An operator's order without the one who waits for its pass.
+type Commanded = (Command, Actor, oneshot::Sender<Result<Orders, OrderError>>);
 
 enum Event<R> {
     Order(Option<Order>),
@@ -225,6 +233,11 @@ impl<R: Reconciler> Daemon<R> {
                 self.push(trigger);
                 self.next.waiters.push(answer);
             }
+            Order::Command(Given { command, actor, taken, answer }) => {
+                self.push(Trigger::Manual);
+                self.next.waiters.push(answer);
+                self.next.commands.push((command, actor, taken));
+            }
             Order::Look(asker) => self.looks.ask(asker),
             Order::Delivery(id) => {
                 self.queue.push(Trigger::Webhook);
@@ -266,13 +279,14 @@ impl<R: Reconciler> Daemon<R> {
             self.reconciler = self.look_if_asked(reconciler);
             return;
         };
-        let asked = std::mem::take(&mut self.next);
+        let mut asked = std::mem::take(&mut self.next);
+        let commands = std::mem::take(&mut asked.commands);
         let deliveries = asked.deliveries.clone();
         let cancel = self.cancel.clone();
         debug!(%trigger, "a pass begins");
         self.view.send_modify(|view| view.begin(now()));
         let task = tokio::task::spawn_blocking(move || {
-            let passed = run_pass(&mut reconciler, trigger, &cancel, &deliveries);
+            let passed = run_pass(&mut reconciler, trigger, &cancel, (&deliveries, commands));
             Box::new(Ended { reconciler, passed })
         });
         self.running = Some(Job { task, asked });
@@ -335,9 +349,14 @@ fn run_pass<R: Reconciler>(
     reconciler: &mut R,
     trigger: Trigger,
     cancel: &Cancel,
-    deliveries: &[String],
+    (deliveries, commands): (&[String], Vec<Commanded>),
 ) -> Option<Passed> {
     let work = AssertUnwindSafe(|| {
+        for (command, actor, taken) in commands {
+            info!(%actor, ?command, "an order");
+            // Whoever hung up has given it all the same.
+            drop(taken.send(reconciler.command(&command, actor)));
+        }
         let passed = reconciler.pass(trigger, cancel);
         // A report without a revision is one whose fetch failed: a redelivery must work then.
         if passed.report.revision.is_some() && !deliveries.is_empty() {

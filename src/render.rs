@@ -3,8 +3,10 @@
 
 use std::fmt;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
+use reconciler::path::TreePath;
 use serde::Serialize;
 
 pub(crate) mod error;
@@ -35,6 +37,25 @@ pub(crate) fn print(text: impl fmt::Display) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => done,
     }
+}
+
+/// Prints bytes on stdout exactly as they are: whoever asks for them wants nothing escaped.
+///
+/// # Errors
+/// As [`print`], and where they cannot be read.
+pub(crate) fn copy(bytes: &mut dyn io::Read) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    let done = io::copy(bytes, &mut stdout).and_then(|_| stdout.flush());
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
+/// What was brought back, and where it is now.
+pub(crate) fn restored(path: &TreePath, size: u64, to: &Path) -> String {
+    let to = escape::terminal(&to.display().to_string());
+    format!("{size} bytes that stood at `{}` are in `{to}`\n", escape::terminal(path.as_str()))
 }
 
 /// Prints a result as JSON on stdout, a value a document.

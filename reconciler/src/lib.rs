@@ -13,6 +13,7 @@
 pub mod apply;
 pub mod cancel;
 pub mod desired;
+pub mod drift;
 pub mod finding;
 pub mod guard;
 pub mod ids;
@@ -21,6 +22,7 @@ pub mod options;
 pub mod orders;
 pub mod path;
 pub mod plan;
+pub mod rebuild;
 pub mod reconcile;
 pub mod record;
 pub mod report;

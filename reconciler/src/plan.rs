@@ -214,6 +214,14 @@ impl Plan {
         self.changes.is_empty()
     }
 
+    /// The paths at which something stands that is kept before the path is used.
+    pub fn kept(&self) -> impl Iterator<Item = &TreePath> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Keep { path, .. } => Some(path),
+            _ => None,
+        })
+    }
+
     /// How many bytes it will write on the target's file system.
     pub fn bytes_to_write(&self) -> u64 {
         self.steps

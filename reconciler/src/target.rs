@@ -8,16 +8,19 @@ mod lock;
 mod place;
 
 use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FileType, FlockOperation};
 use rustix::io::Errno;
 
 use crate::apply::Recent;
 use crate::cancel::{Cancel, Cancelled};
+use crate::observed::Stamp;
+use crate::path::TreePath;
 use crate::report::Remedy;
-use crate::volume::{Directory, is_same};
+use crate::volume::{Directory, is_same, kind};
 
 pub use lock::Holder;
 pub use place::default_state_dir;
@@ -224,6 +227,23 @@ impl Target {
     /// The target directory's path, for people.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The bytes of a file of this size below the target; none where there is no such file.
+    pub(crate) fn read(&self, path: &TreePath, size: u64) -> std::io::Result<Option<Vec<u8>>> {
+        let parent = path.as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
+        let opened = self.directory.below(parent).and_then(|parent| parent.file(path.file_name()));
+        let file = match opened {
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV | Errno::NXIO) => return Ok(None),
+            file => file?,
+        };
+        let stat = rustix::fs::fstat(&file)?;
+        if kind(&stat) != FileType::RegularFile || Stamp::of(&stat).size != size {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        file.take(size).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
     }
 
     pub(crate) fn directory(&self) -> &Directory {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reconciler::cancel::Cancel;
 use reconciler::ids::{PassId, Timestamp};
+use reconciler::orders::{Actor, Command, OrderError, Orders};
 use reconciler::reconcile::{Engine, OpenError};
 use reconciler::report::{Diff, PassReport, StagesMs, error_text};
 use reconciler::trigger::Trigger;
@@ -123,6 +124,10 @@ impl Reconciler for Passes {
         let report = self.run(trigger, cancel);
         self.refresh(&report);
         Passed { report, served: self.served(), audit_records: self.audit_records() }
+    }
+
+    fn command(&mut self, command: &Command, actor: Actor) -> Result<Orders, OrderError> {
+        self.engine(&Cancel::new())?.command(command, actor)
     }
 
     fn look(&mut self, cancel: &Cancel) -> Result<Diff, NoDiff> {

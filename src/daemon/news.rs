@@ -57,6 +57,7 @@ fn is_news(before: Option<&PassReport>, report: &PassReport) -> bool {
             state(before) != state(report)
                 || before.revision != report.revision
                 || before.error != report.error
+                || before.note != report.note
         })
 }
 
@@ -76,7 +77,10 @@ fn log(report: &PassReport) {
             let error = error.escape_debug().to_string();
             warn!(pass, %trigger, %outcome, revision, held, took_ms, error, "pass");
         }
-        None => info!(pass, %trigger, %outcome, revision, changes, held, took_ms, "pass"),
+        None => {
+            let note = report.note.as_ref().map(|note| note.escape_debug().to_string());
+            info!(pass, %trigger, %outcome, revision, changes, held, took_ms, note, "pass");
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use reconciler::finding::{Finding, Held};
 use reconciler::observed::Unowned;
+use reconciler::orders::Suspension;
+use reconciler::path::TreePath;
 use reconciler::plan::{FileAction, SkillAction, SkillChange};
 use reconciler::report::{Diff, Outcome, PassReport};
 
@@ -22,6 +24,9 @@ impl fmt::Display for Text<'_, PassReport> {
         writeln!(f, " in {} ms{}", report.duration_ms, counts(&report.changes, &report.held))?;
         list(f, style, &report.changes, &report.held)?;
         besides(f, style, &report.warnings, &report.unowned)?;
+        if let Some(note) = &report.note {
+            writeln!(f, "  {:7} {}", style.paint(Tone::Notice, "note"), Terminal(note))?;
+        }
         match &report.error {
             Some(error) => writeln!(f, "  {}: {}", style.paint(Tone::Bad, "error"), Terminal(error)),
             None => Ok(()),
@@ -39,10 +44,17 @@ impl fmt::Display for Text<'_, Diff> {
             write!(f, "{} {}", if changes.is_empty() { " at" } else { "" }, revision.short())?;
         }
         writeln!(f, "{}", counts(changes, held))?;
-        changes.iter().try_for_each(|change| write_change(f, style, change))?;
+        changes.iter().try_for_each(|change| write_change(f, style, change, &diff.kept))?;
+        write_kept(f, style, diff)?;
         // Since when is told by a pass: one that was not made holds nothing yet.
         held.iter().try_for_each(|held| write_held(f, style, held, ""))?;
         besides(f, style, &diff.warnings, &diff.unowned)
+    }
+}
+
+impl fmt::Display for Text<'_, Suspension> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}; passes look and change nothing", Terminal(self.0))
     }
 }
 
@@ -85,11 +97,16 @@ pub(super) fn done(action: SkillAction) -> &'static str {
 }
 
 fn list(f: &mut fmt::Formatter<'_>, style: Style, changes: &[SkillChange], held: &[Held]) -> fmt::Result {
-    changes.iter().try_for_each(|change| write_change(f, style, change))?;
+    changes.iter().try_for_each(|change| write_change(f, style, change, &[]))?;
     held.iter().try_for_each(|held| write_held(f, style, held, &format!(", held since {}", held.since)))
 }
 
-fn write_change(f: &mut fmt::Formatter<'_>, style: Style, change: &SkillChange) -> fmt::Result {
+fn write_change(
+    f: &mut fmt::Formatter<'_>,
+    style: Style,
+    change: &SkillChange,
+    kept: &[TreePath],
+) -> fmt::Result {
     let action = ACTIONS.iter().find(|(action, ..)| *action == change.action);
     let action = style.paint(Tone::Strong, action.map_or("", |(_, word, _)| word));
     writeln!(f, "  {action:7} {}: {}", Terminal(&change.skill), change.why)?;
@@ -99,7 +116,23 @@ fn write_change(f: &mut fmt::Formatter<'_>, style: Style, change: &SkillChange) 
             FileAction::Update => style.paint(Tone::Notice, '~'),
             FileAction::Remove => style.paint(Tone::Bad, '-'),
         };
-        writeln!(f, "          {sign} {}", Terminal(&file.path))?;
+        let keeps = if kept.contains(&file.path) { ", what stands there is kept" } else { "" };
+        writeln!(f, "          {sign} {}{keeps}", Terminal(&file.path))?;
+    }
+    Ok(())
+}
+
+/// What is kept besides the files that change: a directory, or what stands where one is needed.
+fn write_kept(f: &mut fmt::Formatter<'_>, style: Style, diff: &Diff) -> fmt::Result {
+    let files = || diff.changes.iter().flat_map(|change| &change.files);
+    let besides = diff.kept.iter().filter(|path| files().all(|file| file.path != **path));
+    for path in besides {
+        writeln!(
+            f,
+            "  {:7} {}: what stands there makes room",
+            style.paint(Tone::Notice, "kept"),
+            Terminal(path)
+        )?;
     }
     Ok(())
 }

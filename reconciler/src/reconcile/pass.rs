@@ -169,7 +169,8 @@ impl Engine {
         let held = self.held(&pass);
         let plan = pass.step.map(|step| step.plan).unwrap_or_default();
         let warnings = pass.judged.map(|judged| judged.strays).unwrap_or_default();
-        Diff { revision: pass.revision, changes: plan.changes, held, warnings, unowned: plan.unowned }
+        let (revision, kept) = (pass.revision, plan.kept().cloned().collect());
+        Diff { revision, changes: plan.changes, held, kept, warnings, unowned: plan.unowned }
     }
 
     /// What is held: as this pass judged it, or as it was where this pass did not come so far.

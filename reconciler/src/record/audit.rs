@@ -61,6 +61,8 @@ pub enum Kind {
     Rewound,
     /// The volume was found to be newer than this record.
     Restored,
+    /// The record, the mirror or both were made again from what is served.
+    Rebuilt,
 }
 
 impl Kind {
@@ -82,6 +84,7 @@ impl Kind {
             Self::Resumed => "resumed",
             Self::Rewound => "rewound",
             Self::Restored => "restored",
+            Self::Rebuilt => "rebuilt",
         }
     }
 }
