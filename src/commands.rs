@@ -26,6 +26,7 @@ use crate::telemetry;
 
 mod audit;
 mod diff;
+mod explain;
 mod healthcheck;
 mod history;
 mod once;
@@ -186,6 +187,7 @@ fn dispatch(command: Command, context: &Context) -> Done {
         Command::Once(output) => once::run(context, output),
         Command::Diff(output) => diff::run(context, output),
         Command::Validate(validate) => validate::run(context, &validate),
+        Command::Explain(explain) => explain::run(context, &explain),
         Command::Status(output) => status::run(context, output),
         Command::History(history) => history::run(context, &history),
         Command::Audit(audit) => audit::run(context, &audit),

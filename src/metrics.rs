@@ -114,6 +114,8 @@ struct Inner {
     webhooks: Family<ResultLabels, Counter>,
     audit_records: Counter,
     neo4j_behind: Gauge<i64, AtomicI64>,
+    condemned: Gauge,
+    planted: Gauge,
     held_since: Mutex<Option<Timestamp>>,
 }
 
@@ -132,6 +134,8 @@ impl Metrics {
             webhooks: Family::default(),
             audit_records: Counter::default(),
             neo4j_behind: Gauge::default(),
+            condemned: Gauge::default(),
+            planted: Gauge::default(),
             held_since: Mutex::new(None),
         };
         inner.register();
@@ -153,6 +157,10 @@ impl Metrics {
         // A pass that could not look says nothing of what is held.
         if report.revision.is_some() {
             inner.hold(report);
+            inner.condemned.set(count(report.condemned.len()));
+        }
+        if let Some(planted) = &report.planted {
+            inner.planted.set(count(planted.len()));
         }
         self.serving(served, audit_records);
     }
@@ -211,6 +219,12 @@ impl Inner {
         );
         to.register("webhooks", "Webhook calls, by what became of them", self.webhooks.clone());
         to.register("audit_records", "Records of the audit", self.audit_records.clone());
+        to.register(
+            "condemned",
+            "Skills whose served version today's rules would hold",
+            self.condemned.clone(),
+        );
+        to.register("planted", "Skills on the volume that somebody else put there", self.planted.clone());
         to.register("neo4j_behind", "Audit records that Neo4j does not have yet", self.neo4j_behind.clone());
     }
 
@@ -308,6 +322,8 @@ mod tests {
             "skill_sync_webhooks_total{result=\"accepted\"} 0",
             "skill_sync_audit_records_total 0",
             "skill_sync_neo4j_behind 0",
+            "skill_sync_condemned 0",
+            "skill_sync_planted 0",
         ] {
             assert!(page.contains(&format!("{line}\n")), "{line} is not in\n{page}");
         }

@@ -21,6 +21,7 @@ pub mod options;
 pub mod orders;
 pub mod path;
 pub mod plan;
+pub mod policy;
 pub mod reconcile;
 pub mod record;
 pub mod report;

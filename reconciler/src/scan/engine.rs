@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use boreal::compiler::{AddRuleError, CompilerBuilder};
+use boreal::compiler::{AddRuleError, CompilerBuilder, CompilerParams};
 use boreal::scanner::{ScanError as EngineError, ScanParams};
 use boreal::{Compiler, MetadataValue};
 
@@ -102,6 +102,8 @@ impl Engine {
     /// Compiles our rules and the operator's files.
     pub(super) fn new(files: &[PathBuf]) -> Result<Self, ScanError> {
         let mut compiler = CompilerBuilder::new().build();
+        // A file that another one includes would not be in the digest.
+        compiler.set_params(CompilerParams::default().disable_includes(true));
         let mut names = Vec::new();
         for (index, rule) in RULES.iter().enumerate() {
             let Detect::Patterns { strings, .. } = rule.detect else { continue };
