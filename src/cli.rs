@@ -37,12 +37,23 @@ pub(crate) struct Cli {
 /// The hidden verb that fetches.
 pub(crate) const FETCH_CHILD: &str = "fetch-child";
 
+/// The hidden verb that is the service beside a supervised command.
+pub(crate) const SERVICE_CHILD: &str = "service-child";
+
+/// The hidden verb that becomes the supervised command.
+pub(crate) const AGENT_CHILD: &str = "agent-child";
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the service: follow the repository until it is told to stop
     #[command(after_help = examples::RUN)]
-    Run,
+    Run {
+        /// A command to start once a revision is served, with its arguments: the agent. Signals go to
+        /// it, and its exit status is ours.
+        #[arg(last = true, value_name = "CMD")]
+        command: Vec<OsString>,
+    },
     /// Run one pass and report it
     #[command(after_help = examples::ONCE)]
     Once(Output),
@@ -79,6 +90,22 @@ pub(crate) enum Command {
     /// Fetches in a process of its own; started by the other verbs.
     #[command(name = FETCH_CHILD, hide = true)]
     FetchChild,
+    /// The service beside a supervised command; started by `run`.
+    #[command(name = SERVICE_CHILD, hide = true)]
+    ServiceChild,
+    /// Becomes the supervised command; started by `run`.
+    #[command(name = AGENT_CHILD, hide = true)]
+    AgentChild {
+        /// The process that it must not outlive.
+        #[arg(long)]
+        parent: u32,
+        /// The only group that it may be in.
+        #[arg(long)]
+        group: Option<u32>,
+        /// The command and its arguments.
+        #[arg(last = true)]
+        command: Vec<OsString>,
+    },
 }
 
 /// How a result is printed.

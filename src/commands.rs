@@ -13,11 +13,11 @@ use reconciler::options::Options;
 use reconciler::reconcile::{DATABASE, Engine};
 use reconciler::record::{Record, RecordError};
 use reconciler::source::child;
-use reconciler::target::default_state_dir;
 use serde::Serialize;
 
 use crate::cli::{self, Cli, Command, FETCH_CHILD, Format};
-use crate::config::{self, Ambient, Demand, Problem, Settings, Warning};
+use crate::config::{self, Ambient, Demand, Flags, Problem, Settings, Warning};
+use crate::daemon::state_beside;
 use crate::render::error::{Report, WrongSettings};
 use crate::render::escape::terminal;
 use crate::render::progress::Progress;
@@ -34,6 +34,7 @@ mod reconcile;
 mod run;
 mod service;
 mod status;
+mod supervise;
 mod validate;
 
 /// The exit code of wrong usage and wrong settings, and of `diff`, `validate` and `audit verify`
@@ -48,6 +49,10 @@ const OUR_PROGRAM: &str = "/proc/self/exe";
 pub(crate) struct Context {
     /// The settings.
     pub settings: Settings,
+    /// The flags that they were read from, beside the environment.
+    pub flags: Flags,
+    /// The directories in which commands are looked for (`PATH`).
+    pub search: OsString,
     /// How stdout is written.
     pub style: Style,
 }
@@ -58,8 +63,7 @@ impl Context {
         let target = &self.settings.target;
         match &self.settings.state {
             Some(state) => Ok(state.clone()),
-            None => Ok(default_state_dir(target)
-                .with_context(|| format!("cannot look at the target directory `{}`", target.display()))?),
+            None => Ok(state_beside(target)?),
         }
     }
 
@@ -72,10 +76,15 @@ impl Context {
 
     /// What the engine is told.
     pub(crate) fn options(&self) -> Result<Options, Failure> {
+        self.options_in(self.state()?)
+    }
+
+    /// The same, with that state directory.
+    pub(crate) fn options_in(&self, state: PathBuf) -> Result<Options, Failure> {
         let child = [OUR_PROGRAM, FETCH_CHILD].map(OsString::from).to_vec();
         Ok(self
             .settings
-            .options(self.state()?, child)
+            .options(state, child)
             .context("SKILLS_REPO: not set, and required; set it, or give --repo URL")?)
     }
 
@@ -155,6 +164,10 @@ pub(crate) fn run(argv: Vec<OsString>, ambient: &Ambient) -> ExitCode {
 }
 
 fn start(cli: Cli, unknown: Vec<Problem>, ambient: &Ambient, style: Style) -> Done {
+    if let Command::AgentChild { parent, group, command } = &cli.command {
+        // The environment is the agent's already.
+        return supervise::become_agent(*parent, *group, command);
+    }
     let demand = demand(&cli.command);
     let (settings, warnings) = match config::load(ambient, &cli.settings, demand, unknown) {
         Ok(loaded) => loaded,
@@ -164,8 +177,16 @@ fn start(cli: Cli, unknown: Vec<Problem>, ambient: &Ambient, style: Style) -> Do
         }
     };
     telemetry::start(&settings.log, style);
-    warnings.iter().for_each(warn);
-    let context = Context { settings, style: Style::of(stdout().is_terminal(), &ambient.variables) };
+    // Its parent has shown them.
+    if !matches!(cli.command, Command::ServiceChild) {
+        warnings.iter().for_each(warn);
+    }
+    let context = Context {
+        settings,
+        flags: cli.settings,
+        search: ambient.variable("PATH").cloned().unwrap_or_default(),
+        style: Style::of(stdout().is_terminal(), &ambient.variables),
+    };
     dispatch(cli.command, &context)
 }
 
@@ -175,13 +196,20 @@ fn warn(warning: &Warning) {
 
 /// What the verb needs of the settings.
 fn demand(command: &Command) -> Demand {
-    let repository = matches!(command, Command::Run | Command::Once(_));
-    Demand { repository, command: false }
+    let needs = |repository, command| Demand { repository, command };
+    match command {
+        Command::Run { command } => needs(true, !command.is_empty()),
+        Command::ServiceChild => needs(true, true),
+        Command::Once(_) => needs(true, false),
+        _ => Demand::default(),
+    }
 }
 
 fn dispatch(command: Command, context: &Context) -> Done {
     match command {
-        Command::Run => run::run(context),
+        Command::Run { command } if command.is_empty() => run::run(context),
+        Command::Run { command } => supervise::run(context, command),
+        Command::ServiceChild => run::run_beside_agent(context),
         Command::Reconcile { wait, output } => reconcile::run(context, wait, output),
         Command::Healthcheck => healthcheck::run(context),
         Command::Once(output) => once::run(context, output),
@@ -193,5 +221,6 @@ fn dispatch(command: Command, context: &Context) -> Done {
         Command::Audit(audit) => audit::run(context, &audit),
         // Its parent gave it no environment: the settings are the defaults, and none is used.
         Command::FetchChild => Ok(child::serve(stdin(), stdout())),
+        Command::AgentChild { parent, group, command } => supervise::become_agent(parent, group, &command),
     }
 }

@@ -28,7 +28,7 @@ mod table;
 use inputs::Inputs;
 pub(crate) use problem::{Problem, Problems, Warning, closest};
 pub(crate) use secret::{Secret, webhook_secrets};
-pub(crate) use table::{Kind, SETTINGS, Setting};
+pub(crate) use table::{Kind, SETTINGS, Setting, find as find_setting};
 
 /// What the process was given besides its flags.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +39,13 @@ pub(crate) struct Ambient {
     pub directory: PathBuf,
     /// The name of this host.
     pub host_name: String,
+}
+
+impl Ambient {
+    /// A variable, as it is.
+    pub(crate) fn variable(&self, name: &str) -> Option<&OsString> {
+        self.variables.iter().find(|(variable, _)| variable == name).map(|(_, value)| value)
+    }
 }
 
 /// The flags that were given: their values by the variable of their setting.
@@ -170,6 +177,8 @@ pub(crate) struct Http {
     pub host: IpAddr,
     /// `SKILL_SYNC_PORT`, else `PORT`, else 3000; 0 for a free one.
     pub port: u16,
+    /// Whether `SKILL_SYNC_PORT` was given: beside a supervised command, `PORT` is no port of ours.
+    pub named: bool,
     /// `GITHUB_WEBHOOK_SECRET`: one or two secrets ([`webhook_secrets`]); none answers 503.
     pub webhook_secret: Option<Secret>,
     /// `API_TOKEN`; none where the API is for loopback and the control socket only.
@@ -349,13 +358,24 @@ fn judge(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Option<Hook> {
 
 fn http(inputs: &mut Inputs<'_>, demand: Demand) -> Http {
     let ours = inputs.optional("SKILL_SYNC_PORT", parse::port);
+    let named = inputs.is_given("SKILL_SYNC_PORT");
     let port = match ours {
-        None if !demand.command && !inputs.is_given("SKILL_SYNC_PORT") => inputs.foreign("PORT", parse::port),
+        None if !demand.command && !named => inputs.foreign("PORT", parse::port),
         ours => ours,
     };
+    let port = port.unwrap_or(PORT);
+    let agents =
+        inputs.ambient("PORT").and_then(|text| text.to_str()).and_then(|text| parse::port(text).ok());
+    if demand.command && port != 0 && agents == Some(port) {
+        inputs.problems.push(Problem::Together {
+            names: "PORT and SKILL_SYNC_PORT",
+            what: "are one port, and PORT is the supervised command's; set SKILL_SYNC_PORT to another",
+        });
+    }
     Http {
         host: inputs.optional("HOST", parse::address).unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
-        port: port.unwrap_or(PORT),
+        port,
+        named,
         webhook_secret: inputs.secret("GITHUB_WEBHOOK_SECRET", webhook_secrets),
         api_token: inputs.secret("API_TOKEN", parse::text),
     }

@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 
 mod engine;
 mod looks;
+mod opening;
 mod orders;
 mod schedule;
 pub(crate) mod signals;
@@ -27,6 +28,7 @@ mod view;
 
 pub(crate) use engine::Passes;
 pub(crate) use looks::NoDiff;
+pub(crate) use opening::{Opening, StateDir, state_beside};
 pub(crate) use orders::{Handle, Stopped};
 pub(crate) use schedule::Intervals;
 pub(crate) use view::{Served, View};

@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use reconciler::record::RecordError;
 use reconciler::report::error_text;
 
 use crate::daemon::Handle;
@@ -26,7 +25,7 @@ pub(crate) mod tests;
 
 use auth::SecretSource;
 use error::Problem;
-use ledger::Ledger;
+use ledger::{Ledger, NoRecord};
 use limits::{BodyRoom, Limits, Strikes};
 use webhook::Followed;
 
@@ -84,7 +83,7 @@ impl Service {
     /// Reads the record off the async threads; why it cannot be read is for the log.
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Ledger) -> Result<T, RecordError> + Send + 'static,
+        read: impl FnOnce(&Ledger) -> Result<T, NoRecord> + Send + 'static,
     ) -> Result<T, Problem> {
         let ledger = self.ledger.clone();
         let read = tokio::task::spawn_blocking(move || read(&ledger)).await;

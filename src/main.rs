@@ -11,6 +11,7 @@ mod daemon;
 mod http;
 mod metrics;
 mod render;
+mod supervise;
 mod telemetry;
 mod watch;
 

@@ -5,6 +5,11 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use reconciler::ids::Timestamp;
+use reconciler::orders::{Actor, Suspension};
+use reconciler::reconcile::DATABASE;
+use reconciler::record::Record;
+
 /// A repository, a volume, and the settings between them.
 struct Gate {
     scratch: tempfile::TempDir,
@@ -91,6 +96,13 @@ impl Gate {
 
     fn once(&self) -> serde_json::Value {
         self.json(&["once", "-o", "json"])
+    }
+
+    /// What `suspend` records.
+    fn suspend(&self) {
+        let mut record = Record::open(&self.path("data/.skill-sync").join(DATABASE), "story").unwrap();
+        let (actor, at) = (Actor::cli(0), Timestamp::now());
+        record.suspend(&Suspension { actor, at, until: None, reason: None }).unwrap();
     }
 
     fn serves(&self, path: &str) -> bool {
@@ -219,7 +231,7 @@ fn a_suspended_pass_takes_a_denied_skill_off_and_nothing_else() {
     gate.policy("");
     gate.commit(&[("a/SKILL.md", &good("a")), ("b/SKILL.md", &good("b")), ("c/SKILL.md", &good("c"))]);
     assert_eq!(gate.once()["outcome"], "applied");
-    gate.run(&["suspend"]);
+    gate.suspend();
     gate.write("data/skills/b/SKILL.md", "edited while suspended");
     gate.policy("[[deny]]\nskill = \"a\"\nreason = \"incident 7\"\n");
     let report = gate.once();
@@ -246,7 +258,10 @@ fn what_is_served_and_would_be_held_today_is_condemned_and_taken_off_where_that_
     let report = gate.once();
     assert_eq!(report["outcome"], "degraded");
     assert_eq!(report["condemned"][0]["rule"], "pipe-to-shell");
-    assert!(gate.serves("a/SKILL.md") && !gate.serves("a/run.sh"), "it is kept where nothing else is asked for");
+    assert!(
+        gate.serves("a/SKILL.md") && !gate.serves("a/run.sh"),
+        "it is kept where nothing else is asked for"
+    );
     let condition = gate.condition("Condemned");
     assert_eq!(condition["status"], "True");
     assert_eq!(condition["message"], "today's rules would hold what is served of a");

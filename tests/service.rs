@@ -18,6 +18,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+#[path = "service/opening.rs"]
+mod opening;
+
 /// How long anything may take before a story fails.
 const DEADLINE: Duration = Duration::from_secs(30);
 

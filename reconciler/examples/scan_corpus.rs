@@ -51,9 +51,9 @@ fn main() -> Result<(), Failure> {
             continue;
         }
         let files = read(&directory.join(&skill.path))?;
-        let begun = Instant::now();
+        let begun = cpu_time();
         let findings = scanner.scan(&subject(&files))?;
-        let took = begun.elapsed();
+        let took = cpu_time().saturating_sub(begun);
         time += took;
         slowest = slowest.max((took, skill.path.clone()));
         list(&mut out, option("--list"), &skill, &findings)?;
@@ -67,8 +67,18 @@ fn main() -> Result<(), Failure> {
     print(&mut out, &tallies, &by_rule)?;
     let skills: usize = tallies.values().map(|tally| tally.skills).sum();
     let each = time / u32::try_from(skills.max(1))?;
-    writeln!(out, "compile {compiled:?}; {each:?} a skill; slowest {:?} {}", slowest.0, slowest.1)?;
+    writeln!(
+        out,
+        "start {compiled:?}; {each:?} of processor time a skill; slowest {:?} {}",
+        slowest.0, slowest.1
+    )?;
     Ok(())
+}
+
+/// The processor time of this thread: a busy machine does not count. Linux tells it; elsewhere it is zero.
+fn cpu_time() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0))
 }
 
 fn half(path: &str) -> &'static str {

@@ -259,6 +259,14 @@ pub struct Applied {
     pub known: StatCache,
 }
 
+/// Removes what a pass that was killed, or could not tidy up, left staged.
+///
+/// # Errors
+/// [`ApplyError`], where it cannot be removed.
+pub fn sweep(target: &Locked<'_>) -> Result<(), ApplyError> {
+    stage::sweep(target.target())
+}
+
 /// Prepares a plan: checks the room, saves what it overwrites, writes what is new, and makes all of it
 /// durable. Nothing shows on the volume.
 ///

@@ -137,6 +137,7 @@ impl Engine {
     ) -> Result<(), PassError> {
         let target = self.hold(cancel)?;
         let target = target.locked()?;
+        apply::sweep(&target)?;
         self.mirror.sweep()?;
         self.begin(&target, pass)?;
         self.settle(&target, pass, cancel)?;

@@ -263,10 +263,7 @@ impl Record {
         inventory: &Skills,
         kept: &[Kept],
     ) -> Result<(), RecordError> {
-        let (trigger, at) = match self.running.filter(|running| running.pass == pass) {
-            Some(running) => (running.trigger, running.at),
-            None => (Trigger::Manual, Timestamp::now()),
-        };
+        let (trigger, at) = self.begun(pass);
         self.write(|tx| {
             let mut audit = Appender::new(tx, at, Some(pass))?;
             intent::write(tx, (pass, trigger, at), applied, plan, inventory)?;
@@ -274,7 +271,9 @@ impl Record {
         })
     }
 
-    /// Stores durably that what an interrupted pass had begun is finished.
+    /// Stores durably that what an interrupted pass had begun is finished. The pass that finished it is
+    /// in the history from here on, as interrupted until it ends: it changed the volume, and may die
+    /// before it does anything else.
     ///
     /// # Errors
     /// Where the database cannot be written.
@@ -283,12 +282,15 @@ impl Record {
         let changes = intent::changes(inventory, plan);
         let revision = intent.applied.commit;
         let body = SettledBody { interrupted: intent.pass, revision, changes: changes.len() };
+        let (trigger, started_at) = self.begun(pass);
+        let begun = intent::Begun { pass, trigger, started_at, revision };
         self.write(|tx| {
             let mut audit = Appender::new(tx, at, Some(pass))?;
             inventory::write(tx, inventory, &plan.next)?;
             inventory::write_stamps(tx, known)?;
             write_applied(tx, &intent.applied, intent.pass, at)?;
             intent::clear(tx)?;
+            passes::write_interrupted(tx, &begun)?;
             record_changes(&mut audit, &changes, Some(revision))?;
             audit.append(Kind::Settled, &body)
         })
@@ -324,6 +326,14 @@ impl Record {
             let mut audit = Appender::new(tx, at, Some(pass))?;
             moved.iter().try_for_each(|one| audit.append(Kind::Quarantined, one))
         })
+    }
+
+    /// Why a pass runs and since when.
+    fn begun(&self, pass: PassId) -> (Trigger, Timestamp) {
+        match self.running.filter(|running| running.pass == pass) {
+            Some(running) => (running.trigger, running.at),
+            None => (Trigger::Manual, Timestamp::now()),
+        }
     }
 
     /// Stores durably how the pass ended, in one transaction: before it reports anything.

@@ -168,6 +168,20 @@ pub struct StatusFacts {
     pub reconciling: Option<Timestamp>,
     /// When the next poll is due; none where no service runs.
     pub next_pass_at: Option<Timestamp>,
+    /// What keeps the running service from converging; none where nothing does. It may be what the
+    /// record cannot say, since nothing could be recorded.
+    pub failing: Option<Failing>,
+}
+
+/// Why passes come to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failing {
+    /// What they come to: `Failed`, `Stalled` or `Guarded`.
+    pub outcome: Outcome,
+    /// The error and its causes.
+    pub error: String,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// The status of one target.
@@ -231,6 +245,30 @@ impl Status {
     }
 }
 
+impl Status {
+    /// The status where the record cannot be read: what is served, and why no pass can change it.
+    pub fn without_record(facts: &StatusFacts, applied: Option<CommitId>, skills: SkillCounts) -> Self {
+        let since = facts.failing.as_ref().map_or_else(Timestamp::now, |failing| failing.since);
+        Self {
+            conditions: conditions(BTreeMap::new(), since, None, facts),
+            sync: SyncState::Unknown,
+            environment: facts.environment.clone(),
+            repo: facts.repo.clone(),
+            reference: facts.reference.clone(),
+            last_attempted_revision: None,
+            last_applied_revision: applied,
+            last_pass: None,
+            next_pass_at: facts.next_pass_at,
+            skills,
+            audit: AuditStatus {
+                records: 0,
+                head: None,
+                neo4j: Projection { state: ProjectionState::Off, behind: 0 },
+            },
+        }
+    }
+}
+
 /// A suspension whose time is over is over, also before the next pass has noticed.
 fn over(
     mut recorded: BTreeMap<ConditionType, Condition>,
@@ -256,6 +294,31 @@ fn sync(attempt: Option<(CommitId, Outcome)>, applied: Option<CommitId>) -> Sync
     }
 }
 
+impl Failing {
+    /// What it says, in the words of the record.
+    fn conditions(&self) -> [Condition; 2] {
+        let (reason, stalled) = match self.outcome {
+            Outcome::Stalled => ("Stalled", true),
+            Outcome::Guarded => ("Guarded", true),
+            _ => ("Failed", false),
+        };
+        let condition = |kind, status, reason: &str, message: &str| {
+            let (reason, message) = (reason.to_owned(), message.to_owned());
+            Condition { kind, status, reason, message, since: self.since }
+        };
+        let stalled = match stalled {
+            true => condition(ConditionType::Stalled, ConditionStatus::True, reason, &self.error),
+            false => condition(
+                ConditionType::Stalled,
+                ConditionStatus::False,
+                ConditionType::Stalled.absence(),
+                "",
+            ),
+        };
+        [condition(ConditionType::Ready, ConditionStatus::False, reason, &self.error), stalled]
+    }
+}
+
 /// One condition of each type: as it was recorded, else as it is from the start.
 fn conditions(
     mut recorded: BTreeMap<ConditionType, Condition>,
@@ -267,6 +330,15 @@ fn conditions(
         let (kind, status) = (ConditionType::Reconciling, ConditionStatus::True);
         let running = Condition { kind, status, reason: "PassRunning".into(), message: String::new(), since };
         recorded.insert(kind, running);
+    }
+    if let Some(failing) = &facts.failing {
+        for told in failing.conditions() {
+            let same = recorded
+                .get(&told.kind)
+                .filter(|old| (old.status, &old.reason) == (told.status, &told.reason));
+            let since = same.map_or(told.since, |old| old.since);
+            recorded.insert(told.kind, Condition { since, ..told });
+        }
     }
     let untouched = |kind: ConditionType| Condition {
         kind,
@@ -300,6 +372,7 @@ mod tests {
             reference: "main".into(),
             reconciling: None,
             next_pass_at: Some(Timestamp::from_millis(1_700_000_300_000)),
+            failing: None,
         }
     }
 
@@ -489,6 +562,7 @@ mod tests {
             action: SkillAction::Restore,
             why: Why::Drifted,
             files: vec![file()],
+            gains: Default::default(),
         };
         for reason in ["DriftCorrected", "DriftCorrected", "DriftRepeats"] {
             place.restore(vec![drift()]);
@@ -519,5 +593,32 @@ mod tests {
         let running = StatusFacts { reconciling: Some(since), ..facts() };
         let now = Status::read(&place.record, &running).unwrap();
         assert_eq!(of(&now, ConditionType::Reconciling), (ConditionStatus::True, "PassRunning", "", since));
+    }
+
+    #[test]
+    fn what_could_not_be_recorded_is_told_over_what_was() {
+        let at = |millis: u64| Timestamp::from_millis(1_800_000_000_000 + millis);
+        let mut place = Place::new();
+        place.serve(skills([("a", "1")], commit(1)), commit(1));
+        let error = "the record cannot grow".to_owned();
+        let failing = |outcome, since| Some(Failing { outcome, error: error.clone(), since });
+        let facts = StatusFacts { failing: failing(Outcome::Stalled, at(5)), ..facts() };
+        let told = Status::read(&place.record, &facts).unwrap();
+        use ConditionStatus::{False, True};
+        assert_eq!(of(&told, ConditionType::Ready), (False, "Stalled", error.as_str(), at(5)));
+        assert_eq!(of(&told, ConditionType::Stalled), (True, "Stalled", error.as_str(), at(5)));
+
+        let facts = StatusFacts { failing: failing(Outcome::Failed, at(9)), ..facts };
+        let told = Status::read(&place.record, &facts).unwrap();
+        assert_eq!(of(&told, ConditionType::Ready), (False, "Failed", error.as_str(), at(9)));
+        let (status, reason, message, since) = of(&told, ConditionType::Stalled);
+        assert_eq!((status, reason, message), (False, "NotStalled", ""));
+        assert!(since < at(9), "it never stalled, and that is as long so as the record says");
+
+        let counts = SkillCounts { serving: 3, held: 1 };
+        let told = Status::without_record(&facts, Some(commit(1)), counts);
+        assert_eq!((told.skills, told.sync, told.last_pass), (counts, SyncState::Unknown, None));
+        assert_eq!(of(&told, ConditionType::Ready), (False, "Failed", error.as_str(), at(9)));
+        assert_eq!(told.conditions.len(), ConditionType::ALL.len());
     }
 }

@@ -26,8 +26,16 @@ Examples:
   export GITHUB_TOKEN_FILE=/run/secrets/token GITHUB_WEBHOOK_SECRET_FILE=/run/secrets/webhook
   skill-sync run --repo https://github.com/acme/skills --include 'team-a/**'
 
+  # In the agent's own container: start the agent once its skills are there, as user 1000
+  skill-sync run --repo https://github.com/acme/skills --child-user 1000:1000 -- node server.js
+
 SIGTERM and SIGINT end the running pass at a safe point and exit 0; SIGHUP asks for a pass. A pass
-that fails never ends the service.";
+that fails never ends the service.
+
+With CMD, SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 go to CMD, and its exit status is ours: 128 more than
+the signal where it died of one, 127 where there is no such command, 126 where it cannot be run. It
+starts on what was served last where the repository cannot be reached, sees no variable of a setting
+unless CHILD_ENV names it, and does not outlive us. PORT is its own: ours is SKILL_SYNC_PORT.";
 
 pub(crate) const ONCE: &str = "\
 Examples:

@@ -1,32 +1,52 @@
 //! `healthcheck`: asks the local service whether it is alive, and says nothing where it is.
+//!
+//! Beside a supervised agent `PORT` is the agent's, and this verb does not know whether there is one:
+//! unless `SKILL_SYNC_PORT` says where we listen, the control socket is asked first.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use hyper::StatusCode;
+use hyper::{Method, StatusCode};
 
 use super::{Context, Done};
-use crate::control::ask_network;
+use crate::control::{Answer, AskError, Client, ask_network};
 
 /// How long it may take to say so: health checks of containers allow little more.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What is asked.
+const LIVEZ: &str = "/livez";
+
 /// Asks `/livez`.
 pub(crate) fn run(context: &Context) -> Done {
-    Ok(check(local(context.settings.http.host, context.settings.http.port)).map(|()| ExitCode::SUCCESS)?)
+    let http = &context.settings.http;
+    let state = (!http.named).then(|| context.state()).transpose()?;
+    Ok(check(state.as_deref(), local(http.host, http.port)).map(|()| ExitCode::SUCCESS)?)
 }
 
-fn check(address: SocketAddr) -> anyhow::Result<()> {
+fn check(state: Option<&Path>, address: SocketAddr) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start a thread to ask with")?;
-    let answer = runtime.block_on(ask_network(address, "/livez", PATIENCE))?;
+    let answer = runtime.block_on(ask(state, address))?;
     if answer.status != StatusCode::OK {
         let detail = answer.body["detail"].as_str().unwrap_or("it did not say why");
         bail!("the service at {address} is not well: {detail}");
     }
     Ok(())
+}
+
+async fn ask(state: Option<&Path>, address: SocketAddr) -> Result<Answer, AskError> {
+    if let Some(state) = state {
+        match Client::new(state).ask(Method::GET, LIVEZ, PATIENCE).await {
+            // Another user's socket, or none: the network says more.
+            Err(AskError::NotRunning { .. } | AskError::Unreachable { .. }) => {}
+            answered => return answered,
+        }
+    }
+    ask_network(address, LIVEZ, PATIENCE).await
 }
 
 /// Where a service that listens everywhere is reached from here; it takes IPv4 as well.
@@ -53,7 +73,7 @@ mod tests {
     fn nobody_listening_is_not_well() {
         let free =
             std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address");
-        let error = check(free).expect_err("nobody listens").to_string();
+        let error = check(None, free).expect_err("nobody listens").to_string();
         assert!(error.contains("nobody listens on"), "{error}");
     }
 }

@@ -1,32 +1,35 @@
 //! `run`: the service, until it is told to stop.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::Router;
 use reconciler::cancel::Cancel;
 use reconciler::options::Options;
-use reconciler::reconcile::{DATABASE, Engine};
+use reconciler::reconcile::OpenError;
 use reconciler::report::error_text;
 use reconciler::status::StatusFacts;
+use reconciler::target::TargetError;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tracing::info;
+use tracing::{error, info};
 
 use super::{Context, Done, Failure};
 use crate::config::{Secret, Settings, webhook_secrets};
 use crate::control::ControlSocket;
 use crate::daemon::signals::Signals;
-use crate::daemon::{Daemon, End, Handle, Intervals, Passes};
+use crate::daemon::{Daemon, End, Handle, Intervals, Opening, Passes, StateDir};
 use crate::http::auth::SecretSource;
 use crate::http::ledger::Ledger;
 use crate::http::limits::Limits;
 use crate::http::webhook::Followed;
 use crate::http::{self, Service, server};
 use crate::metrics::Metrics;
+use crate::supervise::{self, Place};
 
 /// How many threads serve requests: they only hand over, the work is done elsewhere.
 const WORKERS: usize = 2;
@@ -36,25 +39,49 @@ const BLOCKING: usize = 64;
 
 /// Runs the service.
 pub(crate) fn run(context: &Context) -> Done {
+    run_as(context, Beside::Nobody)
+}
+
+/// Runs the service as the child of a parent that starts the agent when we say so.
+pub(crate) fn run_beside_agent(context: &Context) -> Done {
+    // The agent may run as the same user: what we hold is not its to read.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .context("cannot hide our memory from other processes")?;
+    run_as(context, Beside::Agent)
+}
+
+/// Whether an agent waits for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Nobody,
+    Agent,
+}
+
+fn run_as(context: &Context, beside: Beside) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING)
         .enable_all()
         .build()
         .context("cannot start the threads of the service")?;
-    let ended = runtime.block_on(serve(context));
+    let ended = runtime.block_on(serve(context, beside));
     // Whatever still runs was given its time: the next start settles it.
     runtime.shutdown_background();
     ended
 }
 
-async fn serve(context: &Context) -> Done {
+async fn serve(context: &Context, beside: Beside) -> Done {
     let mut signals = Signals::catch().context("cannot catch signals")?;
+    if beside == Beside::Agent {
+        supervise::hold().context("cannot watch the parent")?;
+    }
     let cancel = Cancel::new();
-    let options = context.options()?;
-    let opened = open(options.clone(), context.settings.timing.lock_wait, &cancel);
-    let engine = tokio::select! {
-        engine = opened => engine?,
+    let fixed = context.settings.state.clone();
+    let options = context.options_in(fixed.clone().unwrap_or_default())?;
+    let opening = Opening::new(options.clone(), fixed);
+    let opened = open(opening, context.settings.timing.lock_wait, &cancel);
+    let passes = tokio::select! {
+        passes = opened => passes?,
         () = signals.stop() => {
             cancel.cancel();
             return Ok(ExitCode::SUCCESS);
@@ -62,26 +89,37 @@ async fn serve(context: &Context) -> Done {
     };
     let (host, port) = (context.settings.http.host, context.settings.http.port);
     let listener = server::listen(host, port)?;
-    let control = ControlSocket::listen(&options.state)?;
     let address = listener.local_addr().context("cannot read the address that we listen on")?;
+    let running = Running::start(context, &options, passes, cancel, listener)?;
     greet(&context.settings, &options, address);
-    let running = Running::start(context, &options, engine, cancel, (listener, control))?;
     tokio::spawn(signals.forward(running.handle.clone()));
+    if beside == Beside::Agent {
+        let place = Place { target: options.target.clone(), state: running.state.clone() };
+        tokio::spawn(supervise::announce(running.handle.watch(), place));
+    }
     running.end().await
 }
 
-async fn open(options: Options, wait: Duration, cancel: &Cancel) -> Result<Engine, Failure> {
+/// Opens the engine. That another controller has the target is the only reason to end: whatever else
+/// keeps it closed is no reason to be away, and the first pass says what it is.
+async fn open(opening: Opening, wait: Duration, cancel: &Cancel) -> Result<Passes, Failure> {
     let cancel = cancel.clone();
-    let opened = tokio::task::spawn_blocking(move || Engine::open(options, wait, &cancel));
+    let opened = tokio::task::spawn_blocking(move || {
+        let engine = match opening.open(wait, &cancel) {
+            Err(OpenError::Target(held @ TargetError::Held { .. })) => return Err(held),
+            opened => opened.ok(),
+        };
+        Ok(Passes::new(opening, engine, Box::new(|_| {})))
+    });
     let opened = opened.await.context("opening the state was given up")?;
-    opened.map_err(|error| Failure::new(error.remedy().outcome().exit_code(), error))
+    opened.map_err(|held| Failure::new(held.remedy().outcome().exit_code(), held))
 }
 
 /// Says what is followed, where the skills are, where we listen, and what to try next.
 fn greet(settings: &Settings, options: &Options, address: SocketAddr) {
     let reference = &options.source.reference;
     info!(repository = %options.source.url, %reference, "following");
-    info!(directory = %options.target.display(), state = %options.state.display(), "the skills are in");
+    info!(directory = %options.target.display(), "the skills are in");
     info!(%address, "listening; try `skill-sync status`, or edit a skill there and watch it come back");
     if settings.http.webhook_secret.is_none() {
         info!("webhooks are off until GITHUB_WEBHOOK_SECRET is set; the poll finds each push");
@@ -91,6 +129,7 @@ fn greet(settings: &Settings, options: &Options, address: SocketAddr) {
 /// Everything that runs beside the daemon.
 struct Running {
     handle: Handle,
+    state: watch::Receiver<StateDir>,
     daemon: JoinHandle<End>,
     servers: [JoinHandle<()>; 2],
     stop: watch::Sender<bool>,
@@ -100,29 +139,31 @@ impl Running {
     fn start(
         context: &Context,
         options: &Options,
-        engine: Engine,
+        mut passes: Passes,
         cancel: Cancel,
-        (listener, control): (TcpListener, ControlSocket),
+        listener: TcpListener,
     ) -> Result<Self, Failure> {
         let listener =
             tokio::net::TcpListener::from_std(listener).context("cannot use the listening socket")?;
-        let metrics = Metrics::new();
-        let mut passes = Passes::new(engine, Box::new(|_| {}));
+        let (metrics, state) = (Metrics::new(), passes.state());
         let served = passes.served();
         metrics.serving(&served, passes.audit_records());
         let timing = &context.settings.timing;
         let intervals = Intervals { poll: timing.poll_interval, recheck: timing.recheck_interval };
         let (daemon, handle) = Daemon::new(passes, served, intervals, metrics.clone(), cancel);
-        let service = service(&context.settings, options, &handle, metrics);
+        let ledger = Ledger::new(state.clone(), facts(&context.settings, options));
+        let service = service(&context.settings, options, &handle, ledger, metrics);
         let limits = service.limits();
         let router = http::router(service);
         let (stop, stopped) = watch::channel(false);
+        let socket = bind(&state.borrow());
+        let control = Control { socket, state: state.clone(), router: router.clone(), limits };
         let servers = [
-            tokio::spawn(server::serve(listener, router.clone(), limits, stopped.clone())),
-            tokio::spawn(server::serve(control, router, limits, stopped)),
+            tokio::spawn(server::serve(listener, router, limits, stopped.clone())),
+            tokio::spawn(control.serve(stopped)),
         ];
         tokio::spawn(crate::watch::run(options.target.clone(), handle.clone()));
-        Ok(Self { handle, daemon: tokio::spawn(daemon.run()), servers, stop })
+        Ok(Self { handle, state, daemon: tokio::spawn(daemon.run()), servers, stop })
     }
 
     async fn end(self) -> Done {
@@ -140,16 +181,66 @@ impl Running {
     }
 }
 
-fn service(settings: &Settings, options: &Options, handle: &Handle, metrics: Metrics) -> Arc<Service> {
-    let source = &options.source;
-    let facts = StatusFacts {
+/// The control socket: it is there once the state directory is ours.
+struct Control {
+    socket: Option<ControlSocket>,
+    state: watch::Receiver<StateDir>,
+    router: Router,
+    limits: Limits,
+}
+
+impl Control {
+    async fn serve(mut self, mut stop: watch::Receiver<bool>) {
+        if self.socket.is_none() {
+            let is_open = |state: &StateDir| matches!(state, StateDir::Open(_));
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                opened = self.state.wait_for(is_open) => match opened {
+                    Ok(state) => self.socket = bind(&state),
+                    Err(_) => return,
+                },
+            }
+        }
+        if let Some(socket) = self.socket {
+            server::serve(socket, self.router, self.limits, stop).await;
+        }
+    }
+}
+
+/// Listens in a state directory that is ours. Where that cannot be done the service does its work all
+/// the same, and the command line cannot ask it.
+fn bind(state: &StateDir) -> Option<ControlSocket> {
+    let StateDir::Open(state) = state else { return None };
+    match ControlSocket::listen(state) {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            let error = error_text(&error);
+            error!(error, "commands such as `skill-sync reconcile` will not reach this service");
+            None
+        }
+    }
+}
+
+/// What the status says of the settings.
+fn facts(settings: &Settings, options: &Options) -> StatusFacts {
+    StatusFacts {
         environment: settings.environment.clone(),
-        repo: source.url.to_string(),
-        reference: source.reference.to_string(),
+        repo: options.source.url.to_string(),
+        reference: options.source.reference.to_string(),
         reconciling: None,
         next_pass_at: None,
-    };
-    let ledger = Ledger::new(database(options), facts);
+        failing: None,
+    }
+}
+
+fn service(
+    settings: &Settings,
+    options: &Options,
+    handle: &Handle,
+    ledger: Ledger,
+    metrics: Metrics,
+) -> Arc<Service> {
+    let source = &options.source;
     let told = http::Options {
         followed: Followed { url: source.url.clone(), reference: source.reference.clone() },
         webhook_secrets: settings.http.webhook_secret.clone().map(webhook_source),
@@ -158,10 +249,6 @@ fn service(settings: &Settings, options: &Options, handle: &Handle, metrics: Met
         limits: Limits::default(),
     };
     Service::new(handle.clone(), ledger, metrics, told)
-}
-
-fn database(options: &Options) -> PathBuf {
-    options.state.join(DATABASE)
 }
 
 fn token_source(secret: Secret) -> SecretSource<String> {

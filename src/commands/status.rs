@@ -45,5 +45,6 @@ fn facts(context: &Context, record: &Record) -> Result<StatusFacts, Failure> {
         reference: named.or(reference).unwrap_or_else(|| Reference::Head.to_string()),
         reconciling: None,
         next_pass_at: None,
+        failing: None,
     })
 }

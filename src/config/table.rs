@@ -414,7 +414,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "UID:GID",
         otherwise: "ours",
         help: "The user and group that a supervised agent runs as.",
-        not_yet: Some("supervise an agent"),
         ..PLAIN
     },
     Setting {
@@ -422,7 +421,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: Some("child-env"),
         value: "NAMES",
         help: "Variables of ours that a supervised agent may see (comma-separated).",
-        not_yet: Some("supervise an agent"),
         ..PLAIN
     },
     Setting {

@@ -250,12 +250,12 @@ fn unknown_variables_with_our_prefixes_are_warned_of() {
 
 #[test]
 fn a_setting_that_is_not_honoured_yet_is_warned_of() {
-    let said = warnings(&[("CHILD_USER", "1000:1000"), ("UNOWNED", "keep"), ("SSH_KEY", "key")]);
+    let said = warnings(&[("SSH_KNOWN_HOSTS", "hosts"), ("UNOWNED", "keep"), ("SSH_KEY", "key")]);
     assert_eq!(
         said,
         [
             "SSH_KEY is set, but this version does not fetch over SSH yet",
-            "CHILD_USER is set, but this version does not supervise an agent yet",
+            "SSH_KNOWN_HOSTS is set, but this version does not fetch over SSH yet",
         ]
     );
 }

@@ -1,31 +1,40 @@
 //! The engine as the daemon drives it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reconciler::cancel::Cancel;
-use reconciler::ids::Timestamp;
-use reconciler::reconcile::Engine;
-use reconciler::report::{Diff, PassReport, error_text};
+use reconciler::ids::{PassId, Timestamp};
+use reconciler::reconcile::{Engine, OpenError};
+use reconciler::report::{Diff, PassReport, StagesMs, error_text};
 use reconciler::source::Progress;
 use reconciler::trigger::Trigger;
+use tokio::sync::watch;
 
-use super::{NoDiff, Passed, Reconciler, Served};
+use super::{NoDiff, Opening, Passed, Reconciler, Served, StateDir};
 
 /// Hears how far a fetch is.
 pub(crate) type Listener = Box<dyn FnMut(Progress) + Send>;
 
-/// An engine, and what it served when it was last asked.
+/// The number of a pass that nothing could be recorded of.
+const UNRECORDED: PassId = PassId(0);
+
+/// An engine, or the way to one, and what it served when it was last asked.
 pub(crate) struct Passes {
-    engine: Engine,
+    opening: Opening,
+    /// None for as long as it cannot be opened.
+    engine: Option<Engine>,
     served: Arc<Served>,
     listener: Listener,
 }
 
 impl Passes {
-    /// Drives an engine; `listener` hears how far its fetches are.
-    pub(crate) fn new(mut engine: Engine, listener: Listener) -> Self {
-        let served = Arc::new(served(&mut engine));
-        Self { engine, served, listener }
+    /// Drives an engine, or opens it first where there is none yet; `listener` hears how far its
+    /// fetches are.
+    pub(crate) fn new(opening: Opening, engine: Option<Engine>, listener: Listener) -> Self {
+        let mut passes = Self { opening, engine, served: Arc::default(), listener };
+        passes.look_anew();
+        passes
     }
 
     /// What the volume holds: before the first pass, what the record says.
@@ -33,39 +42,102 @@ impl Passes {
         Arc::clone(&self.served)
     }
 
+    /// Follows what is known of the state directory.
+    pub(crate) fn state(&self) -> watch::Receiver<StateDir> {
+        self.opening.state()
+    }
+
     /// How many records the audit holds; zero where it cannot be read, which the pass itself reports.
     pub(crate) fn audit_records(&mut self) -> u64 {
-        let newest = self.engine.record().audit(1, None).unwrap_or_default();
-        newest.first().map_or(0, |record| record.seq)
+        let newest = self.engine.as_mut().map(|engine| engine.record().audit(1, None).unwrap_or_default());
+        newest.and_then(|records| records.first().map(|record| record.seq)).unwrap_or_default()
+    }
+
+    /// The engine, opened where there is none, and who listens to it. Nobody's lock is waited for: the
+    /// next pass tries again.
+    fn engine(&mut self, cancel: &Cancel) -> Result<(&mut Engine, &mut Listener), OpenError> {
+        let engine = match self.engine.take() {
+            Some(engine) => engine,
+            None => {
+                let mut engine = self.opening.open(Duration::ZERO, cancel)?;
+                self.served = Arc::new(served(&mut engine));
+                engine
+            }
+        };
+        Ok((self.engine.insert(engine), &mut self.listener))
+    }
+
+    fn look_anew(&mut self) {
+        if let Some(engine) = &mut self.engine {
+            self.served = Arc::new(served(engine));
+        }
     }
 
     /// Looks again only after a pass that may have changed something.
     fn refresh(&mut self, report: &PassReport) {
-        let inventory = self.engine.inventory();
-        let same = report.changes.is_empty()
-            && report.applied_revision == self.served.revision
-            && self.served.reference.is_some()
-            && inventory.known == self.served.known;
-        if !same {
-            self.served = Arc::new(served(&mut self.engine));
+        let same = |engine: &Engine| {
+            report.changes.is_empty()
+                && report.applied_revision == self.served.revision
+                && self.served.reference.is_some()
+                && report.held == self.served.held
+                && engine.inventory().known == self.served.known
+        };
+        if !self.engine.as_ref().is_some_and(same) {
+            self.look_anew();
+        }
+    }
+
+    fn run(&mut self, trigger: Trigger, cancel: &Cancel) -> PassReport {
+        let started_at = Timestamp::now();
+        match self.engine(cancel) {
+            Ok((engine, listener)) => engine.pass(trigger, cancel, listener),
+            Err(error) => self.unopened(trigger, started_at, &error),
+        }
+    }
+
+    /// The report of a pass that came to nothing, since there is no engine: what is served stays.
+    fn unopened(&self, trigger: Trigger, started_at: Timestamp, error: &OpenError) -> PassReport {
+        PassReport {
+            pass: UNRECORDED,
+            trigger,
+            outcome: error.remedy().outcome(),
+            revision: None,
+            applied_revision: self.served.revision,
+            started_at,
+            duration_ms: Timestamp::now().millis_since(started_at),
+            stages_ms: StagesMs::default(),
+            changes: Vec::new(),
+            held: self.served.held.clone(),
+            warnings: Vec::new(),
+            exceptions: Vec::new(),
+            condemned: Vec::new(),
+            planted: None,
+            quarantined: Vec::new(),
+            unowned: Vec::new(),
+            error: Some(error_text(error)),
+            note: None,
+            retry_after: None,
         }
     }
 }
 
 impl Reconciler for Passes {
     fn pass(&mut self, trigger: Trigger, cancel: &Cancel) -> Passed {
-        let report = self.engine.pass(trigger, cancel, &mut self.listener);
+        let report = self.run(trigger, cancel);
         self.refresh(&report);
         Passed { report, served: self.served(), audit_records: self.audit_records() }
     }
 
     fn look(&mut self, cancel: &Cancel) -> Result<Diff, NoDiff> {
-        let found = self.engine.diff(cancel, &mut self.listener);
-        found.map_err(|error| NoDiff::Ended { remedy: error.remedy(), error: error_text(&error) })
+        let ended =
+            |remedy, error: &dyn std::error::Error| NoDiff::Ended { remedy, error: error_text(error) };
+        let (engine, listener) = self.engine(cancel).map_err(|error| ended(error.remedy(), &error))?;
+        engine.diff(cancel, listener).map_err(|error| ended(error.remedy(), &error))
     }
 
     fn remember(&mut self, deliveries: &[String]) {
-        if let Err(error) = self.engine.record().remember_deliveries(deliveries, Timestamp::now()) {
+        let Some(engine) = &mut self.engine else { return };
+        if let Err(error) = engine.record().remember_deliveries(deliveries, Timestamp::now()) {
             // At worst a redelivery brings a pass too many.
             tracing::warn!(%error, "webhook deliveries could not be remembered");
         }
@@ -74,7 +146,8 @@ impl Reconciler for Passes {
 
 fn served(engine: &mut Engine) -> Served {
     let applied = engine.record().last_applied().unwrap_or_default();
+    let held = engine.record().held().unwrap_or_default();
     let (revision, reference) = applied.map(|applied| (applied.commit, applied.reference)).unzip();
     let inventory = engine.inventory();
-    Served { revision, reference, skills: inventory.skills.clone(), known: inventory.known.clone() }
+    Served { revision, reference, skills: inventory.skills.clone(), known: inventory.known.clone(), held }
 }

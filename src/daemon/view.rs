@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use reconciler::finding::Held;
 use reconciler::ids::{CommitId, Timestamp};
 use reconciler::observed::StatCache;
-use reconciler::report::PassReport;
+use reconciler::report::{Outcome, PassReport};
+use reconciler::status::Failing;
 use reconciler::tree::Skills;
 
 /// What the volume holds, as the last pass left it.
@@ -19,6 +21,8 @@ pub(crate) struct Served {
     pub skills: Skills,
     /// The stamps of their files.
     pub known: StatCache,
+    /// The skills that are not served as git has them.
+    pub held: Vec<Held>,
 }
 
 /// The pass that runs.
@@ -43,11 +47,27 @@ pub(crate) struct View {
     pub begun: u64,
     /// When the next pass begins, if nothing brings it forward.
     pub next_pass_at: Option<Timestamp>,
+    /// Since when passes come to what the last one came to.
+    since: Timestamp,
 }
 
 impl View {
     pub(super) fn new(served: Arc<Served>) -> Self {
-        Self { served, report: None, running: None, begun: 0, next_pass_at: None }
+        let since = Timestamp::now();
+        Self { served, report: None, running: None, begun: 0, next_pass_at: None, since }
+    }
+
+    /// Why the last pass came to nothing, and since when; none where it did not.
+    pub(crate) fn failing(&self) -> Option<Failing> {
+        let report = self.report.as_ref()?;
+        match report.outcome {
+            Outcome::Failed | Outcome::Stalled | Outcome::Guarded => Some(Failing {
+                outcome: report.outcome,
+                error: report.error.clone().unwrap_or_default(),
+                since: self.since,
+            }),
+            Outcome::InSync | Outcome::Applied | Outcome::Degraded | Outcome::Suspended => None,
+        }
     }
 
     pub(super) fn begin(&mut self, since: Instant) {
@@ -56,6 +76,9 @@ impl View {
     }
 
     pub(super) fn end(&mut self, report: Arc<PassReport>, served: Arc<Served>, next_pass_at: Timestamp) {
+        if self.report.as_ref().is_none_or(|before| before.outcome != report.outcome) {
+            self.since = Timestamp::now();
+        }
         self.report = Some(report);
         self.served = served;
         self.give_up(next_pass_at);

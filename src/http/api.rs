@@ -107,8 +107,7 @@ pub(super) async fn reconcile(
 /// `GET /status`: what the record says, and what only the running service knows.
 pub(super) async fn status(_: MayRead, State(service): State<Arc<Service>>) -> Result<Json<Status>, Problem> {
     let view = service.daemon.view();
-    let reconciling = view.running.map(|running| running.at);
-    service.read(move |ledger| ledger.status(reconciling, view.next_pass_at)).await.map(Json)
+    service.read(move |ledger| Ok(ledger.status(&view))).await.map(Json)
 }
 
 /// `GET /diff`: what a pass would do now, after a fetch.
@@ -120,8 +119,7 @@ pub(super) async fn diff(_: MayRead, State(service): State<Arc<Service>>) -> Res
 pub(super) async fn skills(_: MayRead, State(service): State<Arc<Service>>) -> Json<Value> {
     let view = service.daemon.view();
     let serving: Vec<_> = view.served.skills.iter().map(|(id, version)| summary(id, version)).collect();
-    let held = view.report.as_ref().map(|report| report.held.as_slice()).unwrap_or_default();
-    Json(json!({ "serving": serving, "held": held }))
+    Json(json!({ "serving": serving, "held": view.served.held }))
 }
 
 /// `GET /skills/{id}`: one of them, with its files.
@@ -132,7 +130,7 @@ pub(super) async fn skill(
 ) -> Result<Json<Value>, Problem> {
     let view = service.daemon.view();
     let id = SkillId::new(id);
-    let held = view.report.as_ref().and_then(|report| report.held.iter().find(|held| held.skill == id));
+    let held = view.served.held.iter().find(|held| held.skill == id);
     let mut found = match (view.served.skills.get(&id), held) {
         (Some(version), _) => detail(&id, version),
         (None, Some(_)) => json!({ "skill": id, "serving": null, "files": [] }),

@@ -1,56 +1,90 @@
 //! What handlers read of the record, beside a pass that may be writing it.
 
-use std::path::PathBuf;
-
 use reconciler::ids::{PassId, Timestamp};
+use reconciler::reconcile::DATABASE;
 use reconciler::record::{AuditRecord, PassRow, Record, RecordError};
-use reconciler::report::PassReport;
-use reconciler::status::{Status, StatusFacts};
+use reconciler::report::{PassReport, Remedy, error_text};
+use reconciler::status::{Failing, SkillCounts, Status, StatusFacts};
+use tokio::sync::watch;
+
+use crate::daemon::{Served, StateDir, View};
+
+/// Says why the record does not answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoRecord {
+    /// Nobody knows yet where it is.
+    #[error("the state directory is not known, since the target cannot be looked at")]
+    Nowhere,
+    /// It is there, or should be.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl NoRecord {
+    fn remedy(&self) -> Remedy {
+        match self {
+            Self::Nowhere => Remedy::Retry(None),
+            Self::Record(error) => error.remedy(),
+        }
+    }
+}
 
 /// Reads the record; each call opens the database for itself and may block.
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
-    database: PathBuf,
+    state: watch::Receiver<StateDir>,
     facts: StatusFacts,
 }
 
 impl Ledger {
-    /// Reads the record at `database`; `facts` is what the settings say of the target.
-    pub(crate) fn new(database: PathBuf, facts: StatusFacts) -> Self {
-        Self { database, facts }
+    /// Reads the record in the state directory; `facts` is what the settings say of the target.
+    pub(crate) fn new(state: watch::Receiver<StateDir>, facts: StatusFacts) -> Self {
+        Self { state, facts }
     }
 
-    /// The status, with what only the running service knows.
-    pub(crate) fn status(
-        &self,
-        reconciling: Option<Timestamp>,
-        next_pass_at: Option<Timestamp>,
-    ) -> Result<Status, RecordError> {
-        let facts = StatusFacts { reconciling, next_pass_at, ..self.facts.clone() };
-        Status::read(&self.record()?, &facts)
+    /// The status: what the record says, with what only the running service knows. Where there is no
+    /// record to read, that is all.
+    pub(crate) fn status(&self, view: &View) -> Status {
+        let reconciling = view.running.map(|running| running.at);
+        let (next_pass_at, failing) = (view.next_pass_at, view.failing());
+        let facts = StatusFacts { reconciling, next_pass_at, failing, ..self.facts.clone() };
+        let read = self.record().and_then(|record| Ok(Status::read(&record, &facts)?));
+        read.unwrap_or_else(|error| unrecorded(facts, &error, view))
     }
 
     /// The newest passes before a number, the newest first.
-    pub(crate) fn passes(&self, limit: usize, before: Option<u64>) -> Result<Vec<PassRow>, RecordError> {
-        self.record()?.passes(limit, before.map(PassId))
+    pub(crate) fn passes(&self, limit: usize, before: Option<u64>) -> Result<Vec<PassRow>, NoRecord> {
+        Ok(self.record()?.passes(limit, before.map(PassId))?)
     }
 
     /// The report of one pass.
-    pub(crate) fn pass(&self, number: u64) -> Result<Option<PassReport>, RecordError> {
-        self.record()?.pass(PassId(number))
+    pub(crate) fn pass(&self, number: u64) -> Result<Option<PassReport>, NoRecord> {
+        Ok(self.record()?.pass(PassId(number))?)
     }
 
     /// The newest audit records before a number, the newest first.
-    pub(crate) fn audit(&self, limit: usize, before: Option<u64>) -> Result<Vec<AuditRecord>, RecordError> {
-        self.record()?.audit(limit, before)
+    pub(crate) fn audit(&self, limit: usize, before: Option<u64>) -> Result<Vec<AuditRecord>, NoRecord> {
+        Ok(self.record()?.audit(limit, before)?)
     }
 
     /// Whether a fetch succeeded that this webhook delivery caused.
-    pub(crate) fn was_delivered(&self, id: &str) -> Result<bool, RecordError> {
-        self.record()?.delivery_seen(id)
+    pub(crate) fn was_delivered(&self, id: &str) -> Result<bool, NoRecord> {
+        Ok(self.record()?.delivery_seen(id)?)
     }
 
-    fn record(&self) -> Result<Record, RecordError> {
-        Record::open_read_only(&self.database)
+    fn record(&self) -> Result<Record, NoRecord> {
+        let state = self.state.borrow().path().cloned();
+        Ok(Record::open_read_only(&state.ok_or(NoRecord::Nowhere)?.join(DATABASE))?)
     }
+}
+
+/// Where the last pass does not say what is wrong, the record that cannot be read does.
+fn unrecorded(facts: StatusFacts, error: &NoRecord, view: &View) -> Status {
+    let told =
+        || Failing { outcome: error.remedy().outcome(), error: error_text(error), since: Timestamp::now() };
+    let facts = StatusFacts { failing: Some(facts.failing.clone().unwrap_or_else(told)), ..facts };
+    let count = |of: usize| u64::try_from(of).unwrap_or(u64::MAX);
+    let Served { revision, skills, held, .. } = &*view.served;
+    let skills = SkillCounts { serving: count(skills.len()), held: count(held.len()) };
+    Status::without_record(&facts, *revision, skills)
 }

@@ -18,6 +18,7 @@ use tower::ServiceExt as _;
 
 use super::auth::Peer;
 use super::*;
+use crate::daemon::StateDir;
 use crate::daemon::tests::Story;
 
 /// A record in a directory of its own, with nothing in it yet.
@@ -31,8 +32,10 @@ pub(crate) fn record(directory: &Path) -> Ledger {
         reference: "main".to_owned(),
         reconciling: None,
         next_pass_at: None,
+        failing: None,
     };
-    Ledger::new(database, facts)
+    let (_, state) = tokio::sync::watch::channel(StateDir::Open(directory.to_owned()));
+    Ledger::new(state, facts)
 }
 
 pub(crate) const SECRET: &str = "It's a Secret to Everybody";
@@ -435,7 +438,6 @@ async fn what_is_not_there_is_a_problem_too() {
         (get("/passes/8", "x"), 503),
         (get("/passes/eight", "x"), 404),
         (get("/passes?limit=all", "x"), 400),
-        (get("/status", "x"), 503),
         (post, 405),
     ];
     for (request, expected) in cases {
@@ -446,4 +448,18 @@ async fn what_is_not_there_is_a_problem_too() {
         assert_eq!(body["status"], expected, "{path}");
         assert!(!body.to_string().contains("state.db"), "{body}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_status_is_told_also_where_no_record_can_be_read() {
+    let site = Site::with(options()).await;
+    std::fs::write(site.state.path().join("state.db"), "broken").expect("written");
+    let (status, _, body) = site.ask(Peer::Operator, get("/status", "x")).await;
+    assert_eq!(status.as_u16(), 200);
+    let (ready, stalled) = (&body["conditions"][0], &body["conditions"][2]);
+    assert_eq!((&ready["type"], &ready["status"]), (&json!("Ready"), &json!("False")));
+    assert_eq!((&stalled["type"], &stalled["status"]), (&json!("Stalled"), &json!("True")));
+    let message = stalled["message"].as_str().expect("text");
+    assert!(message.contains("not a database") && message.contains("state rebuild"), "{message}");
+    assert_eq!(body["last_applied_revision"], json!("c".repeat(40)));
 }

@@ -33,11 +33,12 @@ pub(crate) fn has_changed(scene: &Scene, place: &Place) -> bool {
 
 fn is_old_or_new(scene: &Scene, path: &String, found: &Tree) -> bool {
     let now = found.get(path);
-    if now == scene.new.get(path) {
+    // A pass whose fetch failed restores what is served.
+    if now == scene.new.get(path) || now == scene.old.get(path) {
         return true;
     }
     match scene.drift.get(path.as_str()) {
-        None => now == scene.old.get(path),
+        None => false,
         Some(Drift::Bytes(bytes)) => now.is_some_and(|now| now == bytes),
         // A directory is moved away before a file can take its place.
         Some(Drift::Missing | Drift::Directory(..)) => now.is_none(),
@@ -77,7 +78,8 @@ fn not_ours(scene: &Scene, place: &Place, found: &Tree) -> Problems {
 /// Who acts on a new `SKILL.md` must find all that belongs to it.
 fn mixed(scene: &Scene, found: &Tree) -> Problems {
     let entries = scene.new.iter().filter(|(path, _)| path.ends_with("/SKILL.md"));
-    let shown = entries.filter(|(path, bytes)| found.get(*path) == Some(*bytes) && scene.old.get(*path) != Some(*bytes));
+    let shown = entries
+        .filter(|(path, bytes)| found.get(*path) == Some(*bytes) && scene.old.get(*path) != Some(*bytes));
     let mut problems = Problems::new();
     for (entry, _) in shown {
         let skill = entry.trim_end_matches("SKILL.md");
@@ -135,7 +137,8 @@ pub(crate) fn afterwards(scene: &Scene, place: &Place, had_changed: bool) -> Pro
     let report = ended.json();
     let outcome = report["outcome"].as_str().unwrap_or("none");
     if ended.code != Some(0) || !["applied", "in_sync"].contains(&outcome) {
-        problems.push(format!("the next pass: {:?} {outcome} {}{}", ended.code, report["error"], ended.stderr));
+        problems
+            .push(format!("the next pass: {:?} {outcome} {}{}", ended.code, report["error"], ended.stderr));
     }
     let expected: Tree = scene.new.clone().into_iter().chain(scene.unowned.clone()).collect();
     let found = place.contents();
@@ -178,7 +181,8 @@ fn on_record(scene: &Scene, place: &Place, had_changed: bool, next: u64) -> Prob
     let audit = place.product.run(&["audit", "list", "-o", "json"]).json();
     let empty = Vec::new();
     let records = audit.as_array().unwrap_or(&empty);
-    for path in scene.drift.iter().filter(|(_, drift)| !matches!(drift, Drift::Missing)).map(|(path, _)| path) {
+    for path in scene.drift.iter().filter(|(_, drift)| !matches!(drift, Drift::Missing)).map(|(path, _)| path)
+    {
         if !records.iter().any(|record| record["kind"] == "drift" && record["body"]["path"] == *path) {
             problems.push(format!("the audit does not say that {path} had drifted"));
         }
@@ -188,9 +192,11 @@ fn on_record(scene: &Scene, place: &Place, had_changed: bool, next: u64) -> Prob
     let faulted = rows.iter().find(|row| row["first"].as_u64().is_some_and(|first| first + 1 == next));
     let outcome = faulted.map_or(&Value::Null, |row| &row["outcome"]).as_str();
     let served = u64::from(!scene.old.is_empty());
-    let is_told = next > served + 1 && outcome.is_some_and(|word| ["interrupted", "applied", "failed"].contains(&word));
+    let is_told =
+        next > served + 1 && outcome.is_some_and(|word| ["interrupted", "applied", "failed"].contains(&word));
     if had_changed && !is_told {
-        problems.push(format!("the pass had changed the volume, and the history says {outcome:?}: {history}"));
+        problems
+            .push(format!("the pass had changed the volume, and the history says {outcome:?}: {history}"));
     }
     problems
 }
@@ -205,7 +211,8 @@ pub(crate) fn ended(scene: &Scene, place: &Place, ended: &Ended) -> Problems {
     let is_failed = ended.code == Some(1) && matches!(outcome, Some("failed") | None);
     let mut problems = Problems::new();
     if !is_converged && !is_failed {
-        problems.push(format!("it ended with {:?} {outcome:?}: {}{}", ended.code, report["error"], ended.stderr));
+        problems
+            .push(format!("it ended with {:?} {outcome:?}: {}{}", ended.code, report["error"], ended.stderr));
     }
     if report["held"].as_array().is_some_and(|held| !held.is_empty()) {
         problems.push(format!("a fault of the disk held a skill: {}", report["held"]));
@@ -219,9 +226,16 @@ pub(crate) fn ended(scene: &Scene, place: &Place, ended: &Ended) -> Problems {
 
 /// The texts of the system, and of SQLite where it gives none.
 const REASONS: &[&str] = &[
-    "No space left on device", "Input/output error", "Read-only file system", "Disk quota exceeded",
-    "Too many open files", "Interrupted system call", "database or disk is full", "disk I/O error",
-    "unable to open database file", "attempt to write a readonly database",
+    "No space left on device",
+    "Input/output error",
+    "Read-only file system",
+    "Disk quota exceeded",
+    "Too many open files",
+    "Interrupted system call",
+    "database or disk is full",
+    "disk I/O error",
+    "unable to open database file",
+    "attempt to write a readonly database",
 ];
 
 fn unclear(scene: &Scene, place: &Place, said: &str) -> Problems {
@@ -231,7 +245,11 @@ fn unclear(scene: &Scene, place: &Place, said: &str) -> Problems {
         || [".skill-sync.md", "staged", "target"].iter().any(|word| said.contains(word))
         || scene.new.keys().filter_map(|path| path.rsplit_once('/')).any(|(parent, _)| said.contains(parent));
     let names_reason = REASONS.iter().any(|reason| said.contains(reason));
-    if names_place && names_reason { Problems::new() } else { vec![format!("it says not what or where: {said}")] }
+    if names_place && names_reason {
+        Problems::new()
+    } else {
+        vec![format!("it says not what or where: {said}")]
+    }
 }
 
 /// What the child of a fetch said: a fault of our own side, or that it did fetch.
@@ -239,7 +257,11 @@ pub(crate) fn said(ended: &Ended) -> Problems {
     let last = ended.stdout.lines().last().unwrap_or_default();
     let line: Value = serde_json::from_str(last).unwrap_or_default();
     let is_ours = line["fetched"].is_object() || line["failed"]["local"].is_object();
-    if is_ours { Problems::new() } else { vec![format!("the fetch said: {:?} {last} {}", ended.code, ended.stderr)] }
+    if is_ours {
+        Problems::new()
+    } else {
+        vec![format!("the fetch said: {:?} {last} {}", ended.code, ended.stderr)]
+    }
 }
 
 fn names(tree: &Tree) -> Vec<String> {

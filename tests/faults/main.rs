@@ -118,6 +118,7 @@ fn a_pass_that_adds_changes_removes_and_restores_meets_every_fault() {
 fn what_shows_is_durable_before_and_on_record() {
     if can_trace() {
         order::check(&Scene::change());
+        order::check_itself(&Scene::change());
         order::check(&Scene::everything());
         order::check(&Scene::first());
     }

@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -22,7 +21,6 @@ pub(crate) struct Product {
 pub(crate) struct Ended {
     /// The exit code; none where a signal ended it.
     pub(crate) code: Option<i32>,
-    pub(crate) signal: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
@@ -31,7 +29,7 @@ impl Ended {
     fn of(output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-        Self { code: output.status.code(), signal: output.status.signal(), stdout, stderr }
+        Self { code: output.status.code(), stdout, stderr }
     }
 
     /// What it printed, as JSON; null where it is none.

@@ -14,10 +14,43 @@ use crate::scene::{Place, Scene};
 
 /// The calls that change files. `open` and `openat` only where they write, or create.
 const KINDS: &[&str] = &[
-    "open", "openat", "creat", "write", "pwrite64", "writev", "pwritev", "rename", "renameat", "renameat2",
-    "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "fsync", "fdatasync", "sync_file_range", "syncfs",
-    "ftruncate", "truncate", "fallocate", "chmod", "fchmod", "fchmodat", "chown", "fchown", "fchownat",
-    "utimensat", "link", "linkat", "symlink", "symlinkat", "mknodat", "copy_file_range", "sendfile", "msync",
+    "open",
+    "openat",
+    "creat",
+    "write",
+    "pwrite64",
+    "writev",
+    "pwritev",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "mkdir",
+    "mkdirat",
+    "rmdir",
+    "fsync",
+    "fdatasync",
+    "sync_file_range",
+    "syncfs",
+    "ftruncate",
+    "truncate",
+    "fallocate",
+    "chmod",
+    "fchmod",
+    "fchmodat",
+    "chown",
+    "fchown",
+    "fchownat",
+    "utimensat",
+    "link",
+    "linkat",
+    "symlink",
+    "symlinkat",
+    "mknodat",
+    "copy_file_range",
+    "sendfile",
+    "msync",
 ];
 
 /// Which process of a pass is traced.
@@ -94,6 +127,12 @@ pub(crate) fn inject(place: &Place, process: Process, call: &Call, fault: Fault)
         Fault::Once(_) | Fault::FromThenOn(_) => trace.contains("(INJECTED)"),
     };
     (ended, came)
+}
+
+/// Runs one pass and writes the calls of all its processes, in their order.
+pub(crate) fn follow(place: &Place, log: &Path) -> Ended {
+    let kinds = format!("trace={}", KINDS.join(","));
+    run(place, Process::Pass, log, &["-f", "-e", &kinds])
 }
 
 fn run(place: &Place, process: Process, log: &Path, options: &[&str]) -> Ended {

@@ -36,17 +36,11 @@ pub(super) fn staged_name(step: usize) -> String {
 }
 
 impl<'a> Staged<'a> {
-    /// Sweeps what a killed pass left, checks the room and makes the staging directory.
+    /// Sweeps what is staged, checks the room and makes the staging directory.
     pub(super) fn begin(target: &'a Target, order: Order<'a>) -> Result<Self, ApplyError> {
-        let all = target.state().join(STAGING);
-        match std::fs::remove_dir_all(&all) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(failed(|| format!("sweep the staging directory `{}`", all.display()))(error));
-            }
-            _ => {}
-        }
+        sweep(target)?;
         check_space(target, order.plan)?;
-        let path = all.join(order.pass.to_string());
+        let path = target.state().join(STAGING).join(order.pass.to_string());
         let make = || target.state_directory().make(STAGING, 0o700)?.make(&order.pass.to_string(), 0o700);
         let directory =
             make().map_err(failed(|| format!("make the staging directory `{}`", path.display())))?;
@@ -79,6 +73,17 @@ impl<'a> Staged<'a> {
         }
         self.written = writer.written;
         Ok(())
+    }
+}
+
+/// Removes everything that was ever staged.
+pub(super) fn sweep(target: &Target) -> Result<(), ApplyError> {
+    let all = target.state().join(STAGING);
+    match std::fs::remove_dir_all(&all) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(failed(|| format!("sweep the staging directory `{}`", all.display()))(error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -189,6 +189,8 @@ impl RecordError {
             Self::Io { .. }
             | Self::Full { .. }
             | Self::Busy { .. }
+            // A volume that was remounted read-only says it too.
+            | Self::ReadOnly { .. }
             | Self::ChangedWhileRead { .. }
             | Self::Database { .. } => Remedy::Retry(None),
             Self::Missing { .. }
@@ -199,8 +201,7 @@ impl RecordError {
             | Self::Older { .. }
             | Self::NeedsRecovery { .. }
             | Self::Corrupt { .. }
-            | Self::Inconsistent { .. }
-            | Self::ReadOnly { .. } => Remedy::Person,
+            | Self::Inconsistent { .. } => Remedy::Person,
         }
     }
 

@@ -113,8 +113,10 @@ fn sameness(end: &End<'_>) -> Option<String> {
     }
 }
 
-/// Writes the row of a finished pass.
+/// Writes the row of a finished pass, in place of the one that it has since it settled another.
 pub(super) fn write(db: &Connection, end: &End<'_>) -> Result<(), Fault> {
+    let mut row = db.prepare_cached("DELETE FROM passes WHERE first = ?1 AND outcome IS NULL")?;
+    row.execute([end.report.pass.0.cast_signed()])?;
     let report = serde_json::to_string(end.report)?;
     let sameness = sameness(end);
     if !share_row(db, end, sameness.as_deref(), &report)? {

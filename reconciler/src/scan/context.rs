@@ -143,7 +143,9 @@ fn headings(document: &Document<'_>, number: usize) -> Vec<String> {
         let line = document.line(candidate);
         let level = line.iter().take_while(|b| **b == b'#').count();
         let is_heading = (1..=6).contains(&level) && line.get(level) == Some(&b' ');
-        if is_heading && level < lowest && !document.is_code(document.lines()[candidate]) {
+        let in_block = document.language == Language::Markdown
+            && matches!(document.region(document.lines()[candidate]), RegionKind::Fence(_));
+        if is_heading && level < lowest && !in_block {
             lowest = level;
             found.push(readable(line));
         }

@@ -269,6 +269,18 @@ impl Hit<'_> {
         self.document.text(self.span.clone(), 2048)
     }
 
+    /// Whether it begins where a shell would begin a command: at a line's start, or behind `;`, `&`, `|` or sudo.
+    pub(super) fn is_at_command(&self) -> bool {
+        let number = self.document.line_number(self.span.start);
+        let start = self.document.lines()[number];
+        let before = self.document.bytes[start..self.span.start].trim_ascii_end();
+        before.is_empty()
+            || before.ends_with(b"sudo")
+            || before.ends_with(b";")
+            || before.ends_with(b"&")
+            || before.ends_with(b"|")
+    }
+
     /// The whole lines of the match.
     pub(super) fn lines(&self) -> Cow<'_, str> {
         let after = self.document.line_number(self.span.end.saturating_sub(1))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use boreal::compiler::{AddRuleError, CompilerBuilder, CompilerParams};
-use boreal::scanner::{ScanError as EngineError, ScanParams};
+use boreal::scanner::ScanParams;
 use boreal::{Compiler, MetadataValue};
 
 use super::rule::{Detect, RuleMeta};
@@ -18,6 +18,8 @@ const OPERATORS: &str = "operator";
 /// So many matches of one string in one text are looked at. More is an exceeded budget: harmless matches
 /// must not hide a harmful one behind them.
 const MATCHES: u32 = 4000;
+/// Our rules are compiled in so many parts at once. Each part is a pass over a text, so it is not many.
+const PARTS: usize = 2;
 
 /// The rules cannot be compiled.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +85,7 @@ pub(super) struct Matched {
 
 /// The compiled patterns.
 pub(super) struct Engine {
-    scanner: boreal::Scanner,
+    scanners: Vec<boreal::Scanner>,
     /// The index of a rule in the table by its name in YARA.
     names: Vec<(String, usize)>,
     pub(super) operators: Vec<RuleMeta>,
@@ -101,47 +103,41 @@ pub(super) enum Stopped {
 impl Engine {
     /// Compiles our rules and the operator's files.
     pub(super) fn new(files: &[PathBuf]) -> Result<Self, ScanError> {
-        let mut compiler = CompilerBuilder::new().build();
-        // A file that another one includes would not be in the digest.
-        compiler.set_params(CompilerParams::default().disable_includes(true));
-        let mut names = Vec::new();
-        for (index, rule) in RULES.iter().enumerate() {
-            let Detect::Patterns { strings, .. } = rule.detect else { continue };
-            let name = rule.id.replace('-', "_");
-            compiler
-                .add_rules_str(yara(&name, strings))
-                .map_err(|error| ScanError::Builtin { message: format!("{}: {error}", rule.id) })?;
-            names.push((name, index));
+        let mut scanners = compile_ours()?;
+        let mut operators = Vec::new();
+        if !files.is_empty() {
+            let scanner = compile_theirs(files)?;
+            operators = described(&scanner);
+            scanners.push(scanner);
         }
-        names.sort();
-        for file in files {
-            add_file(&mut compiler, file)?;
-        }
-        let mut scanner = compiler.finalize();
-        scanner
-            .set_scan_params(ScanParams::default().compute_full_matches(true).string_max_nb_matches(MATCHES));
-        let operators = operators(&scanner);
-        Ok(Self { scanner, names, operators })
+        Ok(Self { scanners, names: names(), operators })
     }
 
     /// All matches in a text.
     pub(super) fn run(&self, text: &[u8], time: Duration) -> Result<Vec<Matched>, Stopped> {
-        // A scanner's clone shares the rules; only its parameters are its own.
-        let mut scanner = self.scanner.clone();
-        scanner.set_scan_params(self.scanner.scan_params().clone().timeout_duration(Some(time)));
-        let result = match scanner.scan_mem(text) {
-            Ok(result) => result,
-            Err((EngineError::Timeout, _)) => return Err(Stopped::Time),
-            Err((_, partial)) => partial,
-        };
         let mut matched = Vec::new();
+        for scanner in &self.scanners {
+            self.run_part(scanner, text, time, &mut matched)?;
+        }
+        Ok(matched)
+    }
+
+    fn run_part(
+        &self,
+        scanner: &boreal::Scanner,
+        text: &[u8],
+        time: Duration,
+        matched: &mut Vec<Matched>,
+    ) -> Result<(), Stopped> {
+        // A clone shares the compiled rules; only its parameters are its own.
+        let mut timed = scanner.clone();
+        timed.set_scan_params(scanner.scan_params().clone().timeout_duration(Some(time)));
+        // What is neither read from a file nor from a process can only end by the clock.
+        let result = timed.scan_mem(text).map_err(|_| Stopped::Time)?;
         for rule in result.rules.iter().filter(|rule| rule.matched) {
             let Some(source) = self.source_of(rule.namespace, rule.name) else { continue };
-            if rule
-                .matches
-                .iter()
-                .any(|string| u32::try_from(string.matches.len()).is_ok_and(|n| n >= MATCHES))
-            {
+            let many = |count: usize| u32::try_from(count).is_ok_and(|count| count >= MATCHES);
+            if rule.matches.iter().any(|string| many(string.matches.len())) {
                 return Err(Stopped::Matches);
             }
             let spans = rule.matches.iter().flat_map(|string| &string.matches);
@@ -151,7 +147,7 @@ impl Engine {
                 matched.push(Matched { source, span: 0..0 });
             }
         }
-        Ok(matched)
+        Ok(())
     }
 
     fn source_of(&self, namespace: &str, name: &str) -> Option<Source> {
@@ -162,6 +158,61 @@ impl Engine {
         let at = self.names.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
         Some(Source::Ours(self.names[at].1))
     }
+}
+
+/// Compiles our rules in parts, side by side: most of the time from start to the first verdict is this.
+fn compile_ours() -> Result<Vec<boreal::Scanner>, ScanError> {
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..PARTS).map(|part| scope.spawn(move || compile_part(part))).collect();
+        let mut scanners = vec![compile_part(0)?];
+        for other in others {
+            let panicked = |_| ScanError::Builtin { message: "the compiler panicked".to_owned() };
+            scanners.push(other.join().map_err(panicked)??);
+        }
+        Ok(scanners)
+    })
+}
+
+fn compile_part(part: usize) -> Result<boreal::Scanner, ScanError> {
+    let mut compiler = CompilerBuilder::new().build();
+    let rules = RULES.iter().filter_map(|rule| match rule.detect {
+        Detect::Patterns { strings, .. } => Some((rule, strings)),
+        _ => None,
+    });
+    for (_, (rule, strings)) in rules.enumerate().filter(|(number, _)| number % PARTS == part) {
+        compiler
+            .add_rules_str(yara(&yara_name(rule.id), strings))
+            .map_err(|error| ScanError::Builtin { message: format!("{}: {error}", rule.id) })?;
+    }
+    Ok(finalized(compiler))
+}
+
+fn compile_theirs(files: &[PathBuf]) -> Result<boreal::Scanner, ScanError> {
+    let mut compiler = CompilerBuilder::new().build();
+    // An included file would not be part of the digest that verdicts are kept by.
+    compiler.set_params(CompilerParams::default().disable_includes(true));
+    for file in files {
+        add_file(&mut compiler, file)?;
+    }
+    Ok(finalized(compiler))
+}
+
+fn finalized(compiler: Compiler) -> boreal::Scanner {
+    let mut scanner = compiler.finalize();
+    scanner.set_scan_params(ScanParams::default().compute_full_matches(true).string_max_nb_matches(MATCHES));
+    scanner
+}
+
+/// The name of a rule in YARA, where a hyphen is not part of one.
+fn yara_name(id: &str) -> String {
+    id.replace('-', "_")
+}
+
+/// The index of each rule in the table by its name in YARA, by name.
+fn names() -> Vec<(String, usize)> {
+    let mut names: Vec<_> = RULES.iter().enumerate().map(|(at, rule)| (yara_name(rule.id), at)).collect();
+    names.sort();
+    names
 }
 
 fn yara(name: &str, strings: &str) -> String {
@@ -187,7 +238,7 @@ fn operator_id(name: &str) -> String {
 }
 
 /// What the operator's rules say of themselves in their `meta`.
-fn operators(scanner: &boreal::Scanner) -> Vec<RuleMeta> {
+fn described(scanner: &boreal::Scanner) -> Vec<RuleMeta> {
     let ours = scanner.rules().filter(|rule| rule.namespace == OPERATORS && !rule.is_private);
     ours.map(|rule| {
         let said = |name: &str| {

@@ -27,17 +27,35 @@ pub fn mask(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut named = false;
     for (word, gap) in Words(text) {
-        let value = named && word.len() >= 4 && !is_reference(word);
-        if value || is_key(word) {
-            let shown = if is_key(word) { word.get(..SHOWN).unwrap_or("") } else { "" };
-            let _ = write!(masked, "{shown}…");
+        if named && word.len() >= 4 && !is_reference(word) {
+            masked.push('…');
+        } else if is_key(word) {
+            mask_word(&mut masked, word);
         } else {
-            masked.push_str(word);
+            mask_parts(&mut masked, word);
         }
         named = names_a_value(word, gap, named);
         masked.push_str(gap);
     }
     mask_userinfo(&masked)
+}
+
+/// A key's first characters: enough to tell which one it is.
+fn mask_word(masked: &mut String, word: &str) {
+    let _ = write!(masked, "{}…", word.get(..SHOWN).unwrap_or(""));
+}
+
+/// A path or an address, with the parts masked that are keys.
+fn mask_parts(masked: &mut String, word: &str) {
+    for part in word.split_inclusive('/') {
+        let (name, slash) = part.strip_suffix('/').map_or((part, ""), |name| (name, "/"));
+        if is_key(name) {
+            mask_word(masked, name);
+        } else {
+            masked.push_str(name);
+        }
+        masked.push_str(slash);
+    }
 }
 
 /// Whether a value follows: the word is a name of secrets and `:` or `=` stands after it.

@@ -53,7 +53,7 @@ impl RuleMeta {
             page.push_str(" A signal: it makes no finding alone, other rules combine it.");
         }
         let _ = write!(page, "\n\n*Looks for:* {}\n\n*Why:* {}\n\n", self.looks_for, self.why);
-        let _ = write!(page, "*What to do:* {}\n", self.help);
+        let _ = writeln!(page, "*What to do:* {}", self.help);
         if !self.references.is_empty() {
             let _ = write!(page, "\n*References:* {}.\n", self.references.join("; "));
         }

@@ -26,6 +26,7 @@ mod environment_read;
 mod environment_sent;
 mod escaping_archive;
 mod fake_turn;
+mod file_upload;
 mod files_to_stranger;
 mod forwards_secrets;
 mod hidden_characters;
@@ -71,6 +72,8 @@ mod spies_and_sends;
 mod standing_order;
 mod start_hook;
 mod takes_passwords;
+mod throwaway_host;
+mod undeclared_shell;
 mod unguarded_delete;
 mod unknown_download_run;
 mod unknown_installer;
@@ -79,6 +82,7 @@ mod unreadable_archive;
 mod untrusted_post;
 mod unvetted_download_run;
 mod unvetted_remote_script;
+mod uploads_to_throwaway;
 mod weakens_system;
 mod wipes;
 mod written_password;
@@ -113,6 +117,7 @@ pub(super) static RULES: &[&Rule] = &[
     &environment_sent::RULE,
     &escaping_archive::RULE,
     &fake_turn::RULE,
+    &file_upload::RULE,
     &files_to_stranger::RULE,
     &forwards_secrets::RULE,
     &hidden_characters::RULE,
@@ -158,6 +163,8 @@ pub(super) static RULES: &[&Rule] = &[
     &standing_order::RULE,
     &start_hook::RULE,
     &takes_passwords::RULE,
+    &throwaway_host::RULE,
+    &undeclared_shell::RULE,
     &unguarded_delete::RULE,
     &unknown_download_run::RULE,
     &unknown_installer::RULE,
@@ -166,6 +173,7 @@ pub(super) static RULES: &[&Rule] = &[
     &untrusted_post::RULE,
     &unvetted_download_run::RULE,
     &unvetted_remote_script::RULE,
+    &uploads_to_throwaway::RULE,
     &weakens_system::RULE,
     &wipes::RULE,
     &written_password::RULE,

@@ -55,9 +55,9 @@ impl<'a> Session<'a> {
             self.incomplete("", &format!("more than {} files", budget::FILES));
         }
         let documents = self.documents()?;
-        let names = OnceCell::new();
         for document in &documents {
-            let told = || names.get_or_init(|| told::run_by_name(&documents)).contains(document.path);
+            let known = OnceCell::new();
+            let told = || *known.get_or_init(|| told::is_run_by_name(&documents, document.path));
             self.scan(document, 0, &told);
         }
         self.sights.extend(combine::combine(&self.sights));

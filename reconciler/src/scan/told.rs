@@ -1,8 +1,6 @@
 //! Which files the skill tells the agent to run, whatever their names say.
 
-use std::collections::HashSet;
-
-use super::document::{Document, Language};
+use super::document::Document;
 
 /// Words that stand before the name of a file that is run.
 const RUNNERS: &[&str] = &[
@@ -24,22 +22,14 @@ const RUNNERS: &[&str] = &[
     "powershell",
 ];
 
-/// The paths of the documents that some text of the skill names behind a runner's word.
-pub(super) fn run_by_name<'a>(documents: &[Document<'a>]) -> HashSet<&'a str> {
-    let texts: Vec<String> = documents
-        .iter()
-        .filter(|document| document.bytes.len() < 1024 * 1024)
-        .map(|document| String::from_utf8_lossy(&document.bytes).into_owned())
-        .collect();
-    documents
-        .iter()
-        .filter(|document| matches!(document.language, Language::Markdown | Language::Text | Language::Html))
-        .map(|document| document.path)
-        .filter(|path| {
-            let name = path.rsplit('/').next().unwrap_or(path);
-            texts.iter().any(|text| is_run(text, name))
-        })
-        .collect()
+/// Texts longer than this are data, in bytes: they tell the agent nothing.
+const LONGEST: usize = 1024 * 1024;
+
+/// Whether some text of the skill names a document behind a runner's word.
+pub(super) fn is_run_by_name(documents: &[Document<'_>], path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let texts = documents.iter().filter(|document| document.bytes.len() < LONGEST);
+    texts.into_iter().any(|document| is_run(&String::from_utf8_lossy(&document.bytes), name))
 }
 
 fn is_run(text: &str, name: &str) -> bool {

@@ -78,12 +78,13 @@ pub(super) fn fold(bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// A text in UTF-16 with a byte order mark, as UTF-8.
 pub(super) fn from_utf16(bytes: &[u8]) -> Option<Vec<u8>> {
-    let (rest, read): (&[u8], fn([u8; 2]) -> u16) = match bytes {
-        [0xFF, 0xFE, rest @ ..] => (rest, u16::from_le_bytes),
-        [0xFE, 0xFF, rest @ ..] => (rest, u16::from_be_bytes),
+    let (rest, little) = match bytes {
+        [0xFF, 0xFE, rest @ ..] => (rest, true),
+        [0xFE, 0xFF, rest @ ..] => (rest, false),
         _ => return None,
     };
-    let units = rest.chunks_exact(2).map(|pair| read([pair[0], pair[1]]));
+    let unit = |pair: [u8; 2]| if little { u16::from_le_bytes(pair) } else { u16::from_be_bytes(pair) };
+    let units = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
     Some(
         char::decode_utf16(units)
             .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))

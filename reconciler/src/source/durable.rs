@@ -2,10 +2,15 @@
 //!
 //! A pack that is durable has a `.keep` beside it (git's own mark for a pack that stays): it is made
 //! after the pack and its index are synced, so a pack without one may be broken after a power cut.
+//!
+//! A sync that failed is never tried again on the same file: the kernel tells it once, drops the pages,
+//! and calls the next one a success. The file is written anew. A process that was started since cannot
+//! know that it must.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -45,6 +50,10 @@ struct Directory {
 pub(super) struct Durable {
     root: PathBuf,
     known: HashMap<PathBuf, Directory>,
+    /// Files and directories whose sync failed.
+    doubtful: BTreeSet<PathBuf>,
+    /// Whether the sync of the whole file system failed: it does not say of which file, their own do.
+    one_by_one: bool,
 }
 
 /// What one look found.
@@ -57,11 +66,13 @@ struct News {
 impl Durable {
     /// Knows nothing yet.
     pub(super) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), known: HashMap::new() }
+        let (known, doubtful) = (HashMap::new(), BTreeSet::new());
+        Self { root: root.to_owned(), known, doubtful, one_by_one: false }
     }
 
     /// Syncs what is new since the last time, then what names it.
     pub(super) fn sync(&mut self) -> Result<(), MirrorError> {
+        self.renew()?;
         let mut news = News::default();
         self.look(&self.root, &mut news)?;
         let differing = news.directories.iter().filter(|(path, now)| self.differs(path, now));
@@ -73,18 +84,43 @@ impl Durable {
         Ok(())
     }
 
-    fn write_out(&self, news: &mut News, changed: Vec<PathBuf>) -> Result<(), MirrorError> {
-        let are_many = news.files.len() > FEW;
-        if are_many {
-            let root = File::open(&self.root).map_err(MirrorError::io("open", &self.root))?;
-            rustix::fs::syncfs(root).map_err(|e| MirrorError::io("sync", &self.root)(e.into()))?;
+    fn write_out(&mut self, news: &mut News, changed: Vec<PathBuf>) -> Result<(), MirrorError> {
+        let at_once = news.files.len() > FEW && !self.one_by_one;
+        if at_once {
+            self.sync_file_system()?;
         } else {
-            news.files.iter().try_for_each(|path| sync_one(path))?;
+            self.sync_each(&news.files)?;
         }
         let marked = news.mark_packs()?;
         // The file system as a whole was synced before the marks were made.
-        let unsynced = if are_many { marked } else { changed };
-        unsynced.iter().try_for_each(|path| sync_one(path))
+        self.sync_each(if at_once { &marked } else { &changed })
+    }
+
+    fn sync_file_system(&mut self) -> Result<(), MirrorError> {
+        let root = File::open(&self.root).map_err(MirrorError::io("open", &self.root))?;
+        let synced = rustix::fs::syncfs(root);
+        self.one_by_one = synced.is_err();
+        synced.map_err(|e| MirrorError::io("sync", &self.root)(e.into()))
+    }
+
+    fn sync_each(&mut self, paths: &[PathBuf]) -> Result<(), MirrorError> {
+        for path in paths {
+            let file = File::open(path).map_err(MirrorError::io("open", path))?;
+            if let Err(error) = file.sync_all() {
+                self.doubtful.insert(path.clone());
+                return Err(MirrorError::io("sync", path)(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes anew what could not be synced.
+    fn renew(&mut self) -> Result<(), MirrorError> {
+        while let Some(path) = self.doubtful.first().cloned() {
+            write_anew(&path)?;
+            self.doubtful.remove(&path);
+        }
+        Ok(())
     }
 
     /// Lists the directories that changed, and the files in them that are not known.
@@ -150,8 +186,33 @@ fn is_settled(metadata: &Metadata) -> bool {
     age.is_some_and(|age| age > CLOCK_GRAIN)
 }
 
-fn sync_one(path: &Path) -> Result<(), MirrorError> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(MirrorError::io("sync", path))
+/// Puts a copy of a file in its place, durable before it has the name. A directory gets a name that
+/// comes and goes, so that its next sync has something to write. What is gone needs neither.
+fn write_anew(path: &Path) -> Result<(), MirrorError> {
+    let metadata = match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        metadata => metadata.map_err(MirrorError::io("look at", path))?,
+    };
+    let is_directory = metadata.is_dir();
+    let parent = if is_directory { path } else { path.parent().unwrap_or(path) };
+    // One that stays is swept as any temporary file of git's.
+    let mut name = OsString::from("tmp_");
+    name.push(path.file_name().unwrap_or_default());
+    let copy = parent.join(name);
+    match fs::remove_file(&copy) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(MirrorError::io("remove", &copy)(error));
+        }
+        _ => {}
+    }
+    if is_directory {
+        File::create_new(&copy).map_err(MirrorError::io("create", &copy))?;
+        return fs::remove_file(&copy).map_err(MirrorError::io("remove", &copy));
+    }
+    fs::copy(path, &copy).map_err(MirrorError::io("write anew", path))?;
+    let written = File::open(&copy).and_then(|file| file.sync_all());
+    written.map_err(MirrorError::io("sync", &copy))?;
+    fs::rename(&copy, path).map_err(MirrorError::io("write anew", path))
 }
 
 #[cfg(test)]
@@ -203,6 +264,24 @@ mod tests {
             assert!(new_files(&durable).is_empty(), "the marks are durable too");
             assert!((0..n).all(|i| dir.path().join(format!("pack-{n}-{i}.keep")).exists()));
         }
+    }
+
+    #[test]
+    fn what_a_sync_failed_on_is_written_anew_before_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, gone) = (dir.path().join("object"), dir.path().join("gone"));
+        fs::write(&file, "bytes").unwrap();
+        fs::write(dir.path().join("tmp_object"), "of a try before").unwrap();
+        let mut durable = Durable::new(dir.path());
+        durable.sync().unwrap();
+        let before = fs::metadata(&file).unwrap().ino();
+        durable.doubtful = [dir.path(), &file, &gone].map(Path::to_owned).into();
+        durable.sync().unwrap();
+        assert!(durable.doubtful.is_empty());
+        assert_ne!(fs::metadata(&file).unwrap().ino(), before, "another file has the name");
+        assert_eq!(fs::read(&file).unwrap(), b"bytes");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left over");
+        assert!(new_files(&durable).is_empty());
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub use fetch::{Fetched, Progress, fetch};
 pub use history::{Ancestry, CommitMeta, Person};
 pub use mirror::{ByDigits, Mirror, MirrorError};
 pub use reference::{Reference, ReferenceError};
+pub use served::holds_served;
 pub use url::{RepoUrl, RepoUrlError};
 
 /// Where the skills come from, and how they are fetched.

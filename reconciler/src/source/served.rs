@@ -1,11 +1,13 @@
 //! The served set as a commit of the mirror: what a lost database is made again from.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use git2::build::TreeUpdateBuilder;
-use git2::{FileMode as GitMode, Oid};
+use git2::{FileMode as GitMode, ObjectType, Oid, TreeWalkMode, TreeWalkResult};
 
+use super::libgit2::open_bare;
 use super::mirror::{Mirror, MirrorError};
 use crate::ids::TreeId;
 use crate::tree::{FileMode, FileVersion, SkillVersion, Skills};
@@ -46,6 +48,31 @@ impl Mirror {
     }
 }
 
+/// Whether a target holds each file that was served last, by the mirror alone: for who must know while
+/// there is no database. It reads, and takes no lock; false also where it cannot tell.
+pub fn holds_served(mirror: &Path, target: &Path) -> bool {
+    is_served(mirror, target).unwrap_or(false)
+}
+
+fn is_served(mirror: &Path, target: &Path) -> Result<bool, git2::Error> {
+    let mirror = open_bare(mirror)?;
+    let tree = mirror.find_reference(SERVED)?.peel_to_tree()?;
+    let mut equal = true;
+    tree.walk(TreeWalkMode::PreOrder, |directory, entry| {
+        if entry.kind() == Some(ObjectType::Blob) {
+            equal = entry.name().is_ok_and(|name| is_blob(&target.join(directory).join(name), entry.id()));
+        }
+        if equal { TreeWalkResult::Ok } else { TreeWalkResult::Abort }
+    })
+    .or_else(|error| if equal { Err(error) } else { Ok(()) })?;
+    Ok(equal)
+}
+
+fn is_blob(path: &Path, id: Oid) -> bool {
+    let is_file = path.symlink_metadata().is_ok_and(|found| found.is_file());
+    is_file && Oid::hash_file(ObjectType::Blob, path).is_ok_and(|found| found == id)
+}
+
 /// Says what differs between two served sets, file by file.
 fn describe_change(update: &mut TreeUpdateBuilder, before: &Skills, after: &Skills) {
     let unchanged = |id, skill: &Arc<SkillVersion>| before.get(id).is_some_and(|old| Arc::ptr_eq(old, skill));
@@ -77,8 +104,6 @@ fn upsert(update: &mut TreeUpdateBuilder, path: &str, file: FileVersion) {
 mod tests {
     use std::collections::BTreeMap;
 
-    use git2::ObjectType;
-
     use super::*;
     use crate::ids::{Digest, SkillId};
     use crate::path::TreePath;
@@ -94,6 +119,24 @@ mod tests {
             files.iter().map(|(path, bytes)| (path.parse().unwrap(), version(bytes))).collect();
         let entry = files.keys().next().unwrap().clone();
         Arc::new(SkillVersion { revision: Oid::ZERO_SHA1.into(), entry, name: None, files })
+    }
+
+    #[test]
+    fn a_target_is_compared_with_what_was_served_last() {
+        let (root, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let path = root.path().join("repo.git");
+        let mirror = Mirror::open(&path).unwrap();
+        assert!(!holds_served(&path, target.path()), "nothing was served");
+
+        let one = skill(&mirror, &[("a/SKILL.md", "text"), ("a/b/c.md", "more")]);
+        mirror.pin_served(&Skills::from([(SkillId::new("a"), one)])).unwrap();
+        std::fs::create_dir_all(target.path().join("a/b")).unwrap();
+        std::fs::write(target.path().join("a/SKILL.md"), "text").unwrap();
+        assert!(!holds_served(&path, target.path()), "one is missing");
+        std::fs::write(target.path().join("a/b/c.md"), "more").unwrap();
+        assert!(holds_served(&path, target.path()));
+        std::fs::write(target.path().join("a/b/c.md"), "less").unwrap();
+        assert!(!holds_served(&path, target.path()), "one is another");
     }
 
     fn listing(mirror: &Mirror, tree: TreeId) -> Vec<String> {

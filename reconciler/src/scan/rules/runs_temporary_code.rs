@@ -1,6 +1,8 @@
 //! Code out of a temporary file is run.
 
-use crate::scan::rule::{Applies, Detect, Rule, always, file};
+use crate::scan::document::Hit;
+
+use crate::scan::rule::{Applies, Detect, Rule, file};
 
 pub(in crate::scan) static RULE: Rule = Rule {
     id: "runs-temporary-code",
@@ -18,12 +20,17 @@ pub(in crate::scan) static RULE: Rule = Rule {
     detect: Detect::Patterns {
         strings: r#"
         /\b(exec|eval)[ \t]*\([^\n]{0,30}open\([ \t]*["'](\/tmp|\/var\/tmp|\/dev\/shm|~\/\.|[^\n"']{0,40}\/\.[a-z])[^\n]{0,120}/
-        /(^|\n|;|&&)[ \t]*(source|\.|(ba|z)?sh)[ \t]+["']?(\/tmp|\/var\/tmp|\/dev\/shm)\/\.[a-zA-Z0-9][^\n]{0,60}/
+        /(source|\.|(ba|z)?sh)[ \t]+["']?(\/tmp|\/var\/tmp|\/dev\/shm)\/\.[a-zA-Z0-9][^\n]{0,60}/
         /(spec_from_file_location|runpy\.run_path|SourceFileLoader)\([^\n]{0,60}(\/tmp|\/dev\/shm)\/[^\n]{0,60}/
         /require\([ \t]*["'](\/tmp|\/dev\/shm)\/[^\n]{0,60}/
 "#,
         applies: Applies::Code,
-        keep: always,
+        keep: is_command,
     },
     ..Rule::MALICIOUS
 };
+
+fn is_command(hit: &Hit<'_>) -> bool {
+    let text = hit.text();
+    !["source", ".", "sh", "bash", "zsh"].iter().any(|name| text.starts_with(name)) || hit.is_at_command()
+}

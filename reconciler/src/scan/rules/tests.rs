@@ -51,7 +51,7 @@ fn a_combination_names_rules_that_exist() {
     for rule in RULES {
         match rule.detect {
             Detect::Together { parts, .. } => {
-                assert!(parts.iter().flat_map(|p| p.iter()).all(|id| known(id)), "{}", rule.id)
+                assert!(parts.iter().flat_map(|p| p.iter()).all(|id| known(id)), "{}", rule.id);
             }
             Detect::Refines { rule: base, .. } => assert!(known(base), "{}", rule.id),
             _ => {}

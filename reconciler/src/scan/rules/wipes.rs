@@ -1,6 +1,8 @@
 //! Everything is deleted.
 
-use crate::scan::rule::{Applies, Detect, Rule, always, file, skill};
+use crate::scan::document::Hit;
+
+use crate::scan::rule::{Applies, Detect, Rule, file, skill};
 
 pub(in crate::scan) static RULE: Rule = Rule {
     id: "wipes",
@@ -17,10 +19,10 @@ pub(in crate::scan) static RULE: Rule = Rule {
     misses: &[file("a.sh", "rm -rf \"$tmp\" ./build\n"), skill("Never run `rm -rf /`.\n")],
     detect: Detect::Patterns {
         strings: r#"
-        /(\n|;|&&|\||^)[ \t]*(sudo[ \t]+)?rm[ \t]+(-[a-zA-Z]+[ \t]+){1,3}(--no-preserve-root[ \t]+)?["']?(\/|~|\$HOME|\$\{HOME\})(\/?\*)?["']?[ \t]*(\n|;|&|\||$|2>|--no)/
-        /(\n|;|&&|\||^)[ \t]*(sudo[ \t]+)?rm[ \t]+(-[a-zA-Z]+[ \t]+){1,3}[^\n;&|]{0,40}\.\.\/\*[ \t]*(\n|;|&|$)/
-        /(\n|;|&&|\||^)[ \t]*(sudo[ \t]+)?mkfs(\.[a-z0-9]{2,6})?[ \t]+[^\n]{0,20}\/dev\/[a-z]/
-        /(\n|;|&&|\||^)[ \t]*(sudo[ \t]+)?dd[ \t]+if=\/dev\/(zero|u?random)[ \t]+of=\/dev\/(sd|nvme|disk|hd|vd)/
+        /\brm[ \t]+(-[a-zA-Z]+[ \t]+){1,3}(--no-preserve-root[ \t]+)?["']?(\/|~|\$HOME|\$\{HOME\})(\/?\*)?["']?[ \t]*(\n|;|&|\||$|2>|--no)/
+        /\brm[ \t]+(-[a-zA-Z]+[ \t]+){1,3}[^\n;&|]{0,40}\.\.\/\*[ \t]*(\n|;|&|$)/
+        /\bmkfs(\.[a-z0-9]{2,6})?[ \t]+[^\n]{0,20}\/dev\/[a-z]/
+        /\bdd[ \t]+if=\/dev\/(zero|u?random)[ \t]+of=\/dev\/(sd|nvme|disk|hd|vd)/
         /:\(\)[ \t]*\{[ \t]*:[ \t]*\|[ \t]*:[ \t]*&[ \t]*\}[ \t]*;[ \t]*:/
         /shutil\.rmtree\([ \t]*(["']\/["']|Path\.home\(\)|os\.path\.expanduser\(["']~["']\))/
         /Remove-Item[^\n]{0,60}(C:\\|\$env:USERPROFILE|\$HOME)["']?[ \t]+(-Recurse|-Force)/ nocase
@@ -28,7 +30,13 @@ pub(in crate::scan) static RULE: Rule = Rule {
         /find[ \t]+(\/|~|\$HOME)[ \t][^\n]{0,80}-delete/
 "#,
         applies: Applies::Code,
-        keep: always,
+        keep: is_command,
     },
     ..Rule::MALICIOUS
 };
+
+/// Lists of what is forbidden name the same commands, within quotes.
+fn is_command(hit: &Hit<'_>) -> bool {
+    let text = hit.text();
+    !["rm", "mkfs", "dd", "find"].iter().any(|name| text.starts_with(name)) || hit.is_at_command()
+}

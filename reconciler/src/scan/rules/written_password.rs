@@ -25,6 +25,7 @@ pub(in crate::scan) static RULE: Rule = Rule {
     detect: Detect::Patterns {
         strings: r#"
         /\b[a-z_]{0,30}(password|passwd|secret|token|api_?key|auth_?key|access_?key)[a-z_]{0,10}["']?[ \t]*(=|:|=>)[ \t]*["'][A-Za-z0-9+\/_=.!@#$%^&*-]{12,120}["']/ nocase
+        /\*\*[A-Za-z0-9 ()-]{0,30}(key|token|secret|password)[A-Za-z0-9 ()-]{0,20}\*\*[ \t]*:[ \t]*`[A-Za-z0-9+\/_=.%-]{16,200}`/ nocase
         /\b(type|enter|use|input|fill)[ \t]+["'`][^"'`\n]{6,40}["'`][ \t]+(in|into|as|for)[^\n.]{0,20}password/ nocase
         /\b(app[ -]?)?password\**[ \t]*:[ \t]*[`"]?[a-z0-9!@#$%^&*]{12,24}[`" \n(]/ nocase
         /\b[a-z][a-z0-9+]{2,12}:\/\/[a-z0-9_.-]{1,40}:[A-Za-z0-9!#$%^&*_-]{8,60}@[a-z0-9.-]{4,80}/ nocase
@@ -74,9 +75,5 @@ fn is_random(hit: &Hit<'_>) -> bool {
 /// How many kinds of characters a value has, where it is long enough to be one.
 fn score(value: &str) -> usize {
     let kinds: [fn(&u8) -> bool; 3] = [u8::is_ascii_digit, u8::is_ascii_lowercase, u8::is_ascii_uppercase];
-    if value.len() < 8 {
-        0
-    } else {
-        kinds.iter().filter(|kind| value.as_bytes().iter().any(|b| kind(b))).count()
-    }
+    if value.len() < 8 { 0 } else { kinds.iter().filter(|kind| value.as_bytes().iter().any(kind)).count() }
 }
