@@ -14,6 +14,7 @@ RUN mkdir src benches reconciler/src \
  && cargo build --release --locked --bin skill-sync
 
 # Cargo compares times, and those of a checkout may be older than the layer above.
+COPY reconciler/build.rs reconciler/
 COPY reconciler/src reconciler/src
 COPY src src
 RUN touch src/main.rs reconciler/src/lib.rs \

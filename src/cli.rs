@@ -73,6 +73,9 @@ pub(crate) enum Command {
     /// Judge the skills below a directory, without a repository
     #[command(after_help = examples::VALIDATE)]
     Validate(Validate),
+    /// Say what a rule looks for, why, and what to do about a finding
+    #[command(after_help = examples::EXPLAIN)]
+    Explain(Explain),
     /// Show what is served, and whether that is what git says
     #[command(after_help = examples::STATUS)]
     Status(Output),
@@ -171,10 +174,17 @@ pub(crate) enum Format {
 /// `validate`.
 #[derive(Debug, Args)]
 pub(crate) struct Validate {
-    /// The directory that holds the skills.
+    /// The directory that holds the skills, one skill, its file, or - for a file on stdin.
     #[arg(value_name = "PATH", default_value = ".")]
     pub path: PathBuf,
-    /// For people (text), for machines (json), or as annotations of a GitHub workflow (github).
+    /// Judge what PATH was at a revision of the git repository that it is in, without a checkout.
+    #[arg(long, value_name = "REV")]
+    pub rev: Option<String>,
+    /// Exit 1 also where a finding is at least this grave, held or not.
+    #[arg(long, value_name = "SEVERITY")]
+    pub fail_on: Option<FailOn>,
+    /// For people (text), for machines (json), for code scanning (sarif), or as annotations of a GitHub
+    /// workflow (github).
     #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "text")]
     pub format: ValidateFormat,
 }
@@ -186,8 +196,30 @@ pub(crate) enum ValidateFormat {
     Text,
     /// For machines: the object of the contract.
     Json,
+    /// SARIF 2.1.0, which code scanning takes.
+    Sarif,
     /// Workflow commands, which GitHub shows beside the lines of a pull request.
     Github,
+}
+
+/// How grave a finding must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "they are the severities, by their names")]
+pub(crate) enum FailOn {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The id of the rule, as findings show it.
+    #[arg(value_name = "RULE")]
+    pub rule: String,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// `history`.

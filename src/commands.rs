@@ -27,6 +27,7 @@ use crate::telemetry;
 mod audit;
 mod diff;
 mod drift;
+mod explain;
 mod healthcheck;
 mod history;
 mod once;
@@ -241,6 +242,7 @@ fn dispatch(command: Command, context: &Context) -> Done {
         Command::Suspend { lasting, reason, output } => orders::suspend(context, lasting, reason, output),
         Command::Diff(output) => diff::run(context, output),
         Command::Validate(validate) => validate::run(context, &validate),
+        Command::Explain(explain) => explain::run(context, &explain),
         Command::Status(output) => status::run(context, output),
         Command::History(history) => history::run(context, &history),
         Command::Drift(drift) => drift::run(context, &drift),

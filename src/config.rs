@@ -12,10 +12,11 @@ use std::time::Duration;
 use globset::Glob;
 use reconciler::finding::Severity;
 use reconciler::guard::Rewind;
-use reconciler::options::{Hold, Layout};
+use reconciler::options::{Hold, Layout, OnCondemned, OnUnowned};
 use reconciler::path::TreePath;
 use reconciler::plan::PruneLimit;
 use reconciler::source::{Credentials, Reference, RepoUrl};
+use reconciler::verdict::Hook;
 
 mod engine;
 mod inputs;
@@ -25,7 +26,7 @@ mod secret;
 mod table;
 
 use inputs::Inputs;
-pub(crate) use problem::{Problem, Problems, Warning};
+pub(crate) use problem::{Problem, Problems, Warning, closest};
 pub(crate) use secret::{Secret, webhook_secrets};
 pub(crate) use table::{Kind, SETTINGS, Setting, find as find_setting};
 
@@ -159,30 +160,14 @@ pub(crate) struct Rules {
     pub scan_block: Option<Severity>,
     /// `POLICY_FILE`.
     pub policy_file: Option<PathBuf>,
+    /// `SCAN_JUDGE`, with the variables that it sees and `SCAN_JUDGE_TIMEOUT`.
+    pub judge: Option<Hook>,
+    /// Whether `SCAN_JUDGE_UNSURE` is `hold`.
+    pub holds_unsure: bool,
     /// `ON_CONDEMNED`.
     pub on_condemned: OnCondemned,
     /// `UNOWNED`.
     pub unowned: OnUnowned,
-}
-
-/// What happens to a served version that today's rules would hold.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum OnCondemned {
-    /// It goes on being served.
-    #[default]
-    Keep,
-    /// It is taken off the volume.
-    Remove,
-}
-
-/// What happens to skills that somebody else put on the volume.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum OnUnowned {
-    /// They are reported.
-    #[default]
-    Keep,
-    /// They are moved to the state directory.
-    Quarantine,
 }
 
 /// Where HTTP listens, and who may call.
@@ -344,7 +329,10 @@ fn rules(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Rules {
     let rewind = [("accept", Rewind::Accept), ("refuse", Rewind::Refuse)];
     let condemned = [("keep", OnCondemned::Keep), ("remove", OnCondemned::Remove)];
     let unowned = [("keep", OnUnowned::Keep), ("quarantine", OnUnowned::Quarantine)];
+    let unsure = [("accept", false), ("hold", true)];
     Rules {
+        judge: judge(inputs, ambient),
+        holds_unsure: inputs.value("SCAN_JUDGE_UNSURE", |text| parse::choice(text, &unsure)),
         hold: inputs.value("HOLD", |text| parse::choice(text, &hold)),
         layout: inputs.value("LAYOUT", |text| parse::choice(text, &layout)),
         strict: inputs.value("STRICT", parse::switch),
@@ -356,6 +344,16 @@ fn rules(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Rules {
         on_condemned: inputs.value("ON_CONDEMNED", |text| parse::choice(text, &condemned)),
         unowned: inputs.value("UNOWNED", |text| parse::choice(text, &unowned)),
     }
+}
+
+/// The operator's judge. Of our variables it sees `PATH` and those that are named for it.
+fn judge(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Option<Hook> {
+    let timeout = inputs.value("SCAN_JUDGE_TIMEOUT", parse::duration);
+    let words = |text: &str| Ok(text.split_whitespace().map(OsString::from).collect::<Vec<_>>());
+    let command = inputs.optional("SCAN_JUDGE", words).filter(|command| !command.is_empty())?;
+    let is_for_it = |name: &OsString| name == "PATH" || name.as_encoded_bytes().starts_with(b"JUDGE_");
+    let environment = ambient.variables.iter().filter(|(name, _)| is_for_it(name)).cloned().collect();
+    Some(Hook { command, environment, timeout })
 }
 
 fn http(inputs: &mut Inputs<'_>, demand: Demand) -> Http {

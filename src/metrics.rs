@@ -115,6 +115,8 @@ struct Inner {
     webhooks: Family<ResultLabels, Counter>,
     audit_records: Counter,
     neo4j_behind: Gauge<i64, AtomicI64>,
+    condemned: Gauge,
+    planted: Gauge,
     held_since: Mutex<Option<Timestamp>>,
 }
 
@@ -133,6 +135,8 @@ impl Metrics {
             webhooks: Family::default(),
             audit_records: Counter::default(),
             neo4j_behind: Gauge::default(),
+            condemned: Gauge::default(),
+            planted: Gauge::default(),
             held_since: Mutex::new(None),
         };
         inner.register();
@@ -150,6 +154,13 @@ impl Metrics {
         inner.drift.inc_by(drifted(&report.changes));
         if report.outcome.is_converged() {
             inner.last_success.set(seconds(report.started_at.millis() + report.duration_ms));
+        }
+        if report.revision.is_some() {
+            inner.condemned.set(count(report.condemned.len()));
+        }
+        // A pass that could not look says nothing of what was planted.
+        if let Some(planted) = &report.planted {
+            inner.planted.set(count(planted.len()));
         }
         self.serving(served, audit_records);
     }
@@ -209,6 +220,12 @@ impl Inner {
         );
         to.register("webhooks", "Webhook calls, by what became of them", self.webhooks.clone());
         to.register("audit_records", "Records of the audit", self.audit_records.clone());
+        to.register(
+            "condemned",
+            "Skills whose served version today's rules would hold",
+            self.condemned.clone(),
+        );
+        to.register("planted", "Skills on the volume that somebody else put there", self.planted.clone());
         to.register("neo4j_behind", "Audit records that Neo4j does not have yet", self.neo4j_behind.clone());
     }
 
@@ -306,6 +323,8 @@ mod tests {
             "skill_sync_webhooks_total{result=\"accepted\"} 0",
             "skill_sync_audit_records_total 0",
             "skill_sync_neo4j_behind 0",
+            "skill_sync_condemned 0",
+            "skill_sync_planted 0",
         ] {
             assert!(page.contains(&format!("{line}\n")), "{line} is not in\n{page}");
         }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 pub(crate) mod error;
 pub(crate) mod escape;
+mod explain;
 pub(crate) mod pass;
 pub(crate) mod progress;
 mod record;

@@ -12,6 +12,7 @@
 mod keep;
 mod pace;
 mod publish;
+mod quarantine;
 mod sentinel;
 mod stage;
 
@@ -31,6 +32,8 @@ use crate::target::{Locked, Target};
 use crate::volume::Directory;
 
 pub(crate) use pace::Recent;
+pub use quarantine::QUARANTINE;
+pub(crate) use quarantine::quarantine;
 pub(crate) use sentinel::last_pass;
 
 /// The hidden file in the target's root that is renamed over last by each pass that changed something:

@@ -20,13 +20,16 @@ mod content;
 mod directory;
 mod documents;
 mod open;
+mod revision;
 mod walk;
 mod wanted;
 
 pub use content::{Content, ContentError, Entry, EntryKind};
-pub use directory::{DirectoryContent, from_directory};
+pub(crate) use directory::tree_id;
+pub use directory::{DirectoryContent, TEXT, from_directory, from_text};
 pub use open::{MAX_MEMBERS, MAX_PATH_BYTES, Member, Opened};
 pub(crate) use open::{join, open};
+pub use revision::{Revision, from_revision};
 pub use walk::{MAX_ENTRIES, Memory, SKILL_FILE};
 use walk::{is_hidden, is_skill_file};
 pub use wanted::Wanted;
@@ -215,6 +218,34 @@ pub enum DesiredError {
         /// What libgit2 says.
         source: git2::Error,
     },
+    /// A path that is in no repository has no revisions.
+    #[error("`{}` is in no git repository, so it has no revision `{revision}`; name a path in one", path.display())]
+    NoRepository {
+        /// The path.
+        path: PathBuf,
+        /// What was asked for.
+        revision: String,
+        /// What libgit2 says.
+        source: git2::Error,
+    },
+    /// The repository has no such commit.
+    #[error("there is no revision `{revision}` in the repository of `{}`; `git log` lists them", path.display())]
+    NoRevision {
+        /// The path.
+        path: PathBuf,
+        /// What was asked for.
+        revision: String,
+        /// What libgit2 says.
+        source: git2::Error,
+    },
+    /// The path of a repository is none that a skill can be at.
+    #[error("`{}` is no path that a skill can have", path.display())]
+    Unnameable {
+        /// The path.
+        path: PathBuf,
+        /// Why not.
+        source: crate::path::PathError,
+    },
     /// A directory that `validate` looks at could not be read.
     #[error("cannot read `{}`", path.display())]
     Directory {
@@ -233,6 +264,9 @@ impl DesiredError {
             Self::NotADirectory { .. }
             | Self::TooManyEntries { .. }
             | Self::TooDeep { .. }
+            | Self::NoRepository { .. }
+            | Self::NoRevision { .. }
+            | Self::Unnameable { .. }
             | Self::Globs(_) => Remedy::Person,
             Self::Content { source, .. } => source.remedy(),
             Self::Commit { .. } | Self::Directory { .. } => Remedy::Retry(None),

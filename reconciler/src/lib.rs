@@ -22,6 +22,7 @@ pub mod options;
 pub mod orders;
 pub mod path;
 pub mod plan;
+pub mod policy;
 pub mod rebuild;
 pub mod reconcile;
 pub mod record;

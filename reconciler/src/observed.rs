@@ -8,9 +8,11 @@ use crate::ids::Digest;
 use crate::path::TreePath;
 
 mod look;
+mod planted;
 mod read;
 
 pub use look::{LookError, Trust, look, look_at};
+pub(crate) use planted::planted;
 
 /// What identifies the content of a file without reading it: if none of these changed, and the
 /// change time is older than the look by more than the clock's grain, the bytes did not either.

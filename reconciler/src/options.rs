@@ -9,6 +9,7 @@ use crate::guard::Rewind;
 use crate::path::TreePath;
 use crate::plan::PruneLimit;
 use crate::source::Source;
+use crate::verdict::Hook;
 
 /// What one engine keeps equal to what.
 #[derive(Debug, Clone)]
@@ -25,6 +26,16 @@ pub struct Options {
     pub environment: String,
     /// What may enter.
     pub judging: Judging,
+    /// The operator's policy; it is read at each pass.
+    pub policy: Option<PathBuf>,
+    /// The operator's own judge.
+    pub judge: Option<Hook>,
+    /// Whether a skill that it is unsure about waits.
+    pub holds_unsure: bool,
+    /// What happens to a served version that today's rules would hold.
+    pub on_condemned: OnCondemned,
+    /// What happens to skills that somebody else put on the volume.
+    pub on_unowned: OnUnowned,
     /// What holding one skill means for the others.
     pub hold: Hold,
     /// Take over files that are not ours at paths that git wants.
@@ -81,4 +92,24 @@ pub enum Hold {
     Skill,
     /// They wait: a commit is served whole or not at all.
     Revision,
+}
+
+/// What happens to a served version that today's rules would hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnCondemned {
+    /// It goes on being served.
+    #[default]
+    Keep,
+    /// It is taken off the volume.
+    Remove,
+}
+
+/// What happens to skills that somebody else put on the volume.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnUnowned {
+    /// They are reported.
+    #[default]
+    Keep,
+    /// They are moved to the state directory.
+    Quarantine,
 }

@@ -14,6 +14,7 @@ use crate::ids::{CommitId, Digest, SkillId};
 use crate::observed::Unowned;
 use crate::path::TreePath;
 use crate::tree::{FileVersion, Skills};
+use crate::verdict::Abilities;
 
 pub use planner::plan;
 
@@ -69,6 +70,12 @@ pub enum Why {
     /// `ADOPT`: other bytes were on the volume; they are kept and replaced.
     #[serde(rename = "taken over from files that were not ours")]
     TakenOver,
+    /// The operator's policy denies it.
+    #[serde(rename = "denied by the policy")]
+    Denied,
+    /// `ON_CONDEMNED=remove`: today's rules would hold the version that is served.
+    #[serde(rename = "condemned by today's rules")]
+    Condemned,
 }
 
 impl fmt::Display for Why {
@@ -167,6 +174,9 @@ pub struct SkillChange {
     pub why: Why,
     /// Its files that change.
     pub files: Vec<FileChange>,
+    /// What the change lets it do that it could not.
+    #[serde(default, skip_serializing_if = "Abilities::is_empty")]
+    pub gains: Abilities,
 }
 
 /// A path that git wants and where something of somebody else's stands.
@@ -220,6 +230,21 @@ impl Plan {
             Step::Keep { path, .. } => Some(path),
             _ => None,
         })
+    }
+
+    /// Says what skills gain.
+    pub(crate) fn say_gains(&mut self, gains: &BTreeMap<SkillId, Abilities>) {
+        for change in &mut self.changes {
+            if let Some(gained) = gains.get(&change.skill) {
+                change.gains.clone_from(gained);
+            }
+        }
+    }
+
+    /// Says why skills go, where git is not the reason.
+    pub(crate) fn say_why(&mut self, why: Why, of: impl Fn(&SkillId) -> bool) {
+        let gone = self.changes.iter_mut().filter(|change| change.action == SkillAction::Remove);
+        gone.filter(|change| of(&change.skill)).for_each(|change| change.why = why);
     }
 
     /// How many bytes it will write on the target's file system.

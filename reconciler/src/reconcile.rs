@@ -5,7 +5,9 @@ mod error;
 mod held;
 mod orders;
 mod pass;
+mod planted;
 mod retention;
+mod unpublish;
 mod verdicts;
 
 use std::collections::BTreeMap;
@@ -18,9 +20,9 @@ use crate::desired;
 use crate::guard;
 use crate::ids::{CommitId, PassId, Timestamp};
 use crate::observed::{self, Observed, Trust};
-use crate::options::{Hold, Options};
+use crate::options::{Hold, OnCondemned, Options};
 use crate::path::TreePath;
-use crate::plan::{self, Plan, PlanOptions, PruneLimit};
+use crate::plan::{self, Plan, PlanOptions, PruneLimit, Why};
 use crate::record::{AppliedSource, Inventory, Record, Settled};
 use crate::report::{Diff, PassReport};
 use crate::source::{Mirror, Progress};
@@ -76,7 +78,7 @@ impl Engine {
         let record = Record::open(&options.state.join(DATABASE), &options.environment)?;
         let inventory = record.inventory()?;
         let (memory, verdicts) = (desired::Memory::default(), MemoryCache::default());
-        let law = Law::new(options.judging);
+        let law = Law::new(options.judging).with_judge(options.judge.clone(), options.holds_unsure);
         let next = PassId(record.passes(1, None)?.first().map_or(1, |row| row.last.0 + 1));
         Ok(Self { options, target: Some(target), mirror, record, inventory, memory, verdicts, law, next })
     }
@@ -118,8 +120,13 @@ impl Engine {
         self.hold(cancel)?;
         self.mirror.sweep()?;
         pass.orders = self.record.orders()?;
-        self.look(&mut pass, cancel, progress)?;
-        Ok(self.report_diff(pass))
+        self.law.renew(self.options.policy.as_deref())?;
+        let (unpublished, whole) = self.without_denied(&pass)?;
+        pass.unpublished = unpublished;
+        let looked = self.look(&mut pass, cancel, progress);
+        let diff = self.report_diff(pass);
+        self.inventory = whole;
+        looked.map(|()| diff)
     }
 
     fn converge(
@@ -134,14 +141,18 @@ impl Engine {
         self.mirror.sweep()?;
         self.begin(&target, pass)?;
         self.settle(&target, pass, cancel)?;
-        match self.look(pass, cancel, progress).and_then(|()| self.hold_revision(pass)) {
-            Err(error @ PassError::Source(_)) => {
+        let renewed = self.law.renew(self.options.policy.as_deref()).map_err(PassError::from);
+        self.unpublish(&target, pass, cancel)?;
+        let looked = renewed.and_then(|()| self.look(pass, cancel, progress));
+        match looked.and_then(|()| self.hold_revision(pass)) {
+            Err(error @ (PassError::Source(_) | PassError::Policy(_))) => {
                 self.keep_served(&target, pass, cancel)?;
                 return Err(error);
             }
             looked => self.heed_suspension(pass, looked)?,
         }
-        self.apply(&target, pass, cancel)
+        self.apply(&target, pass, cancel)?;
+        self.heed_planted(&target, pass)
     }
 
     /// The target, locked. Where a directory or the database is no longer the one that was opened, since
@@ -183,12 +194,17 @@ impl Engine {
             verdict::judge(&desired, self.mirror.git(), served, law, &mut cache)
         })?;
         let judged = pass.judged.insert(judged);
+        if self.options.on_condemned == OnCondemned::Remove {
+            judged.take_off_condemned();
+        }
         cancel.check()?;
         let accepted = &judged.accepted;
         let observed =
             timed(&mut pass.stages.observe, || self.observe(accepted.skills(), trust(pass.trigger)))?;
         let limit = (!pass.orders.confirms(commit)).then_some(self.options.prune_limit);
-        let plan = timed(&mut pass.stages.plan, || self.plan(commit, accepted, &observed, limit))?;
+        let mut plan = timed(&mut pass.stages.plan, || self.plan(commit, accepted, &observed, limit))?;
+        plan.say_gains(&judged.gains);
+        plan.say_why(Why::Condemned, |id| judged.condemned.iter().any(|condemned| condemned.skill == *id));
         pass.step = Some(Step { source, left, observed, plan, done: false });
         Ok(cancel.check()?)
     }
@@ -240,7 +256,8 @@ impl Engine {
         let observed = self.observe(served.skills(), trust(pass.trigger))?;
         let plan = self.plan(source.commit, &served, &observed, None)?;
         pass.step = Some(Step { source, left: None, observed, plan, done: false });
-        self.apply(target, pass, cancel)
+        self.apply(target, pass, cancel)?;
+        self.heed_planted(target, pass)
     }
 
     /// Finishes what an interrupted pass intended, from the mirror and without the network, before

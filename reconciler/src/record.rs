@@ -53,7 +53,7 @@ use crate::ids::{CommitId, PassId, Timestamp};
 use crate::observed::StatCache;
 use crate::path::TreePath;
 use crate::plan::{Plan, SkillChange};
-use crate::report::PassReport;
+use crate::report::{PassReport, Quarantined};
 use crate::tree::Skills;
 use crate::trigger::Trigger;
 
@@ -93,7 +93,7 @@ pub struct End<'a> {
 impl End<'_> {
     /// Whether the pass changed something, be it only whose a file is.
     fn changed(&self) -> bool {
-        self.plan.is_some_and(|plan| !plan.is_empty())
+        self.plan.is_some_and(|plan| !plan.is_empty()) || !self.report.changes.is_empty()
     }
 }
 
@@ -112,6 +112,21 @@ pub struct Settled<'a> {
     pub inventory: &'a Skills,
     /// The stamps that became known or changed.
     pub known: &'a StatCache,
+}
+
+/// What was taken off the volume before a pass looked at anything.
+#[derive(Debug, Clone, Copy)]
+pub struct Unpublished<'a> {
+    /// The pass.
+    pub pass: PassId,
+    /// When.
+    pub at: Timestamp,
+    /// The commit that is applied.
+    pub revision: CommitId,
+    /// The plan that was carried out.
+    pub plan: &'a Plan,
+    /// What was owned before it.
+    pub inventory: &'a Skills,
 }
 
 /// The database of one target.
@@ -283,6 +298,38 @@ impl Record {
         })
     }
 
+    /// Stores durably what was taken off the volume; the pass goes on.
+    ///
+    /// # Errors
+    /// Where the database cannot be written: then the next pass finishes it, by the intent.
+    pub fn unpublished(&mut self, taken: &Unpublished<'_>) -> Result<(), RecordError> {
+        let Unpublished { pass, at, revision, plan, inventory } = *taken;
+        self.write(|tx| {
+            inventory::write(tx, inventory, &plan.next)?;
+            intent::clear(tx)?;
+            record_changes(&mut Appender::new(tx, at, Some(pass))?, &plan.changes, Some(revision))
+        })
+    }
+
+    /// Stores durably what was moved to the quarantine.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub fn quarantined(
+        &mut self,
+        pass: PassId,
+        at: Timestamp,
+        moved: &[Quarantined],
+    ) -> Result<(), RecordError> {
+        if moved.is_empty() {
+            return Ok(());
+        }
+        self.write(|tx| {
+            let mut audit = Appender::new(tx, at, Some(pass))?;
+            moved.iter().try_for_each(|one| audit.append(Kind::Quarantined, one))
+        })
+    }
+
     /// Why a pass runs and since when.
     fn begun(&self, pass: PassId) -> (Trigger, Timestamp) {
         match self.running.filter(|running| running.pass == pass) {
@@ -361,7 +408,7 @@ fn write_end(tx: &Transaction<'_>, end: &End<'_>) -> Result<(), Fault> {
     if let Some(plan) = end.plan {
         if end.changed() {
             inventory::write(tx, end.inventory, &plan.next)?;
-            record_changes(&mut audit, &report.changes, report.revision)?;
+            record_changes(&mut audit, &plan.changes, report.revision)?;
         }
         intent::clear(tx)?;
     }

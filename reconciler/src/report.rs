@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Finding, Held};
-use crate::ids::{CommitId, PassId, Timestamp};
+use crate::ids::{CommitId, PassId, SkillId, Timestamp};
 use crate::observed::Unowned;
 use crate::path::TreePath;
 use crate::plan::SkillChange;
+use crate::policy::Excepted;
 use crate::trigger::Trigger;
 
 /// What a pass came to.
@@ -139,6 +140,18 @@ pub struct PassReport {
     /// What the source holds besides skills and should not, such as a flat file without front matter.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Finding>,
+    /// The findings that the operator's policy took away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<Excepted>,
+    /// What stays served although today's rules would hold it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub condemned: Vec<Condemned>,
+    /// Skills on the volume that somebody else put there; none where this pass did not look.
+    #[serde(default, skip_serializing_if = "is_none_or_empty")]
+    pub planted: Option<Vec<Unowned>>,
+    /// What of it was moved to the state directory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quarantined: Vec<Quarantined>,
     /// What is on the volume besides, and stays as it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unowned: Vec<Unowned>,
@@ -150,6 +163,36 @@ pub struct PassReport {
     /// How long the server asked us to wait.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
+}
+
+fn is_none_or_empty(list: &Option<Vec<Unowned>>) -> bool {
+    list.as_ref().is_none_or(Vec::is_empty)
+}
+
+/// A served version that today's rules would hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condemned {
+    /// The skill.
+    pub skill: SkillId,
+    /// The rule that would hold it.
+    pub rule: String,
+    /// The file that the rule is about.
+    pub path: String,
+    /// The line, from 1, where there is one.
+    pub line: Option<u32>,
+    /// What was seen, and what to do.
+    pub message: String,
+    /// The commit at which the served bytes were published.
+    pub serving: Option<CommitId>,
+}
+
+/// A skill that somebody planted, moved off the volume with its bytes as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantined {
+    /// Where it was, below the target.
+    pub path: String,
+    /// Where it is, below the state directory.
+    pub to: String,
 }
 
 /// What a pass would do.

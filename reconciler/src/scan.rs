@@ -45,6 +45,11 @@ pub const INCOMPLETE: &str = "scan-incomplete";
 /// The rule of an exceeded time budget: its findings are true of a moment, so they are not kept.
 pub const TIMED_OUT: &str = "scan-timeout";
 
+/// Every rule of this program, in the order of the table.
+pub fn handbook() -> Vec<RuleMeta> {
+    rules::RULES.iter().map(|rule| rule.meta()).collect()
+}
+
 /// The [`Scanner::digest`] of the rules of this program, before they are compiled.
 pub fn digest() -> String {
     hex(fresh_digest())

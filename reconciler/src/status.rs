@@ -502,7 +502,7 @@ mod tests {
         let mut place = Place::new();
         place.serve(skills([("a", "1")], commit(1)), commit(1));
         let (skill, action, why) = (SkillId::new("a"), SkillAction::Restore, Why::Drifted);
-        place.restore(vec![SkillChange { skill, action, why, files: Vec::new() }]);
+        place.restore(vec![SkillChange { skill, action, why, files: Vec::new(), gains: Default::default() }]);
         let now = status(&place);
         let (drifting, reason, ..) = of(&now, ConditionType::Drifting);
         assert_eq!((drifting, reason), (ConditionStatus::True, "DriftCorrected"));
@@ -562,6 +562,7 @@ mod tests {
             action: SkillAction::Restore,
             why: Why::Drifted,
             files: vec![file()],
+            gains: Default::default(),
         };
         for reason in ["DriftCorrected", "DriftCorrected", "DriftRepeats"] {
             place.restore(vec![drift()]);

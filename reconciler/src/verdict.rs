@@ -9,21 +9,27 @@ use serde::Serialize;
 use crate::desired::{Candidate, Content, ContentError, Desired};
 use crate::finding::Finding;
 use crate::ids::{CommitId, SkillId};
+use crate::policy::Excepted;
 use crate::report::Remedy;
 use crate::scan::{ScanError, Scanner};
 use crate::tree::{AcceptedTree, Skills};
 
+mod abilities;
 mod cache;
 mod claims;
 mod court;
+mod hook;
 mod law;
 mod links;
 pub mod rules;
 mod scanned;
+mod served;
 mod subject;
 mod version;
 
+pub use abilities::Abilities;
 pub use cache::{ContentKey, JudgeCache, JudgedSkill, MemoryCache};
+pub use hook::Hook;
 pub use law::Law;
 pub use links::{LinkFault, MAX_LINKS, MAX_TARGET_BYTES};
 pub use subject::{SkillFile, SkillText, Subject};
@@ -48,6 +54,12 @@ pub struct Judged {
     pub strays: Vec<Finding>,
     /// How each skill stands, with all that was found.
     pub verdicts: Vec<SkillVerdict>,
+    /// What the operator's policy took away of it.
+    pub excepted: Vec<Excepted>,
+    /// What each skill that comes, or changes, can do that it could not.
+    pub gains: BTreeMap<SkillId, Abilities>,
+    /// What stays served although today's rules would hold it, each with its gravest finding.
+    pub condemned: Vec<HeldSkill>,
 }
 
 /// A skill that is held, and what holds it.
@@ -186,24 +198,36 @@ pub fn judge(
     law: &Law,
     cache: &mut dyn JudgeCache,
 ) -> Result<Judged, JudgeError> {
-    let mut court = court::Court::new(desired, served, law.judging.block);
+    let mut court = court::Court::new(desired, served, law);
     for candidate in &desired.candidates {
-        let key = ContentKey::of(candidate);
-        let judged = match cache.get(&key, law.fingerprint()) {
-            Some(judged) => judged,
-            None => {
-                let judged = Arc::new(look(candidate, content, served, law)?);
-                if Scanner::is_lasting(&judged.findings) {
-                    cache.put(&key, law.fingerprint(), &judged);
-                }
-                judged
-            }
-        };
-        court.admit(candidate, judged);
+        court.admit(candidate, judged_alone(candidate, content, served, law, cache)?);
     }
-    let judged = court.decide();
+    let mut judged = court.decide();
     if judged.verdicts.is_empty() && judged.accepted.skills().is_empty() && !desired.emptied {
         return Err(JudgeError::NoSkills { path: desired.root.clone(), commit: desired.commit });
+    }
+    judged.condemn(served, content, law, cache);
+    judged.compare(served, content, law, cache);
+    Ok(judged)
+}
+
+/// What is found in a candidate alone: known, or looked at now and remembered.
+fn judged_alone(
+    candidate: &Candidate,
+    content: &dyn Content,
+    served: &Skills,
+    law: &Law,
+    cache: &mut dyn JudgeCache,
+) -> Result<Arc<JudgedSkill>, JudgeError> {
+    let key = ContentKey::of(candidate);
+    if let Some(judged) = cache.get(&key, law.fingerprint()) {
+        return Ok(judged);
+    }
+    let judged = Arc::new(look(candidate, content, served, law)?);
+    // What the clock cut short, or a judge that failed did not say, is true of that moment.
+    let failed = judged.findings.iter().any(|finding| finding.rule == rules::judge_failed::RULE.id);
+    if Scanner::is_lasting(&judged.findings) && !failed {
+        cache.put(&key, law.fingerprint(), &judged);
     }
     Ok(judged)
 }
@@ -235,12 +259,16 @@ fn examine(
     let known: HashMap<_, _> = before.into_iter().flatten().map(|file| (file.blob, file.digest)).collect();
     let mut findings = rules::examine(&subject).map_err(unreadable)?;
     findings.extend(scanned::scan(&subject, law)?);
+    if let Some(judge) = law.judge() {
+        findings.extend(judge.judge(&subject, &findings).map_err(unreadable)?);
+    }
     findings.sort_by(rules::by_gravity);
     let name = subject.front().and_then(|front| front.text("name"));
     Ok(JudgedSkill {
         fronted: subject.fronted,
         name: name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()),
         files: subject.versions(&known).map_err(unreadable)?,
+        abilities: Abilities::of(&subject).map_err(unreadable)?,
         findings,
     })
 }

@@ -121,6 +121,18 @@ impl Directory {
         entries.find(named).transpose().map(|first| first.is_none())
     }
 
+    /// The names in it that are text, its own and its parent's aside.
+    pub(crate) fn names(&self) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.0)? {
+            let name = entry?.file_name().to_str().map(str::to_owned).unwrap_or_default();
+            if !matches!(name.as_str(), "" | "." | "..") {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
     /// Makes the directory's own entries durable.
     pub(crate) fn sync(&self) -> Result<()> {
         sync(&self.0)

@@ -71,7 +71,19 @@ Examples:
   # In a GitHub workflow: findings appear beside the lines of the pull request
   skill-sync validate -o github ./skills
 
-Exit codes: 0 no skill would be held, 1 some would, 2 error.";
+  # For code scanning, and no finding that is high or worse
+  skill-sync validate -o sarif --fail-on high ./skills
+
+  # One file, also before it is saved; what a branch would bring
+  cat golden-horde.md | skill-sync validate -
+  skill-sync validate --rev origin/main ./skills
+
+Exit codes: 0 no skill would be held, 1 some would (or a finding is as grave as --fail-on), 2 error.";
+
+pub(crate) const EXPLAIN: &str = "\
+Examples:
+  # What is behind a finding?
+  skill-sync explain pipe-to-shell";
 
 pub(crate) const STATUS: &str = "\
 Examples:

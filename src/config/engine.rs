@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use reconciler::options::{Judging, Options, Selection};
 use reconciler::source::{self, Source};
+use reconciler::verdict::Law;
 
 use super::Settings;
 
@@ -25,6 +26,11 @@ impl Settings {
             state,
             environment: self.environment.clone(),
             judging: self.judging(),
+            policy: self.rules.policy_file.clone(),
+            judge: self.rules.judge.clone(),
+            holds_unsure: self.rules.holds_unsure,
+            on_condemned: self.rules.on_condemned,
+            on_unowned: self.rules.unowned,
             hold: self.rules.hold,
             adopt: self.rules.adopt,
             prune_limit: self.rules.prune_limit,
@@ -60,6 +66,11 @@ impl Settings {
             exclude: self.exclude.clone(),
             layout: self.rules.layout,
         }
+    }
+
+    /// What skills are judged by, the policy aside.
+    pub(crate) fn law(&self) -> Law {
+        Law::new(self.judging()).with_judge(self.rules.judge.clone(), self.rules.holds_unsure)
     }
 
     /// What may enter.

@@ -241,8 +241,31 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: "POLICY_FILE",
         flag: Some("policy-file"),
         value: "FILE",
-        help: "The operator's exceptions and denials (TOML).",
-        not_yet: Some("read a policy"),
+        help: "The operator's exceptions, severities, denials and YARA rules (TOML), read at each pass.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "SCAN_JUDGE",
+        flag: Some("scan-judge"),
+        value: "CMD",
+        help: "A program of the operator's that is shown each changed skill as JSON on stdin, and may hold it; \
+               it sees PATH and the variables that begin with JUDGE_, and no shell is between.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "SCAN_JUDGE_TIMEOUT",
+        flag: Some("scan-judge-timeout"),
+        value: "DURATION",
+        default: Some("30s"),
+        help: "How long SCAN_JUDGE may take for one skill.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "SCAN_JUDGE_UNSURE",
+        flag: Some("scan-judge-unsure"),
+        value: "WHAT",
+        default: Some("accept"),
+        help: "A skill that SCAN_JUDGE is unsure about, or fails on: accept it, or hold it.",
         ..PLAIN
     },
     Setting {
@@ -251,7 +274,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "WHAT",
         default: Some("keep"),
         help: "A served version that today's rules would hold: keep it, or remove it.",
-        not_yet: Some("judge served versions again"),
         ..PLAIN
     },
     Setting {
@@ -260,7 +282,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "WHAT",
         default: Some("keep"),
         help: "Skills that somebody else put on the volume: keep them, or quarantine them.",
-        not_yet: Some("quarantine planted skills"),
         ..PLAIN
     },
     Setting {

@@ -250,12 +250,12 @@ fn unknown_variables_with_our_prefixes_are_warned_of() {
 
 #[test]
 fn a_setting_that_is_not_honoured_yet_is_warned_of() {
-    let said = warnings(&[("ON_CONDEMNED", "remove"), ("UNOWNED", "keep"), ("POLICY_FILE", "p.toml")]);
+    let said = warnings(&[("SSH_KNOWN_HOSTS", "hosts"), ("UNOWNED", "keep"), ("SSH_KEY", "key")]);
     assert_eq!(
         said,
         [
-            "POLICY_FILE is set, but this version does not read a policy yet",
-            "ON_CONDEMNED is set, but this version does not judge served versions again yet",
+            "SSH_KEY is set, but this version does not fetch over SSH yet",
+            "SSH_KNOWN_HOSTS is set, but this version does not fetch over SSH yet",
         ]
     );
 }

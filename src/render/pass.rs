@@ -23,6 +23,7 @@ impl fmt::Display for Text<'_, PassReport> {
         }
         writeln!(f, " in {} ms{}", report.duration_ms, counts(&report.changes, &report.held))?;
         list(f, style, &report.changes, &report.held)?;
+        security(f, style, report)?;
         besides(f, style, &report.warnings, &report.unowned)?;
         if let Some(note) = &report.note {
             writeln!(f, "  {:7} {}", style.paint(Tone::Notice, "note"), Terminal(note))?;
@@ -134,6 +135,19 @@ fn write_kept(f: &mut fmt::Formatter<'_>, style: Style, diff: &Diff) -> fmt::Res
             Terminal(path)
         )?;
     }
+    let gains = &change.gains;
+    let kinds = [
+        ("tools", &gains.tools),
+        ("domains", &gains.domains),
+        ("executables", &gains.executables),
+        ("variables", &gains.variables),
+    ];
+    for (kind, names) in kinds.into_iter().filter(|(_, names)| !names.is_empty()) {
+        let shown: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+        let more = if names.len() > NAMED { ", …" } else { "" };
+        let word = style.paint(Tone::Notice, "gains");
+        writeln!(f, "          {word} {kind}: {}{more}", Terminal(shown.join(", ")))?;
+    }
     Ok(())
 }
 
@@ -155,6 +169,28 @@ pub(super) fn write_place(f: &mut fmt::Formatter<'_>, held: &Held) -> fmt::Resul
         write!(f, ":{line}")?;
     }
     writeln!(f, ": {}: {}", Terminal(&held.rule), Terminal(&held.message))
+}
+
+/// What the gate has to say besides what it holds.
+fn security(f: &mut fmt::Formatter<'_>, style: Style, report: &PassReport) -> fmt::Result {
+    let (bad, dim) = (style.paint(Tone::Bad, "condemned"), style.paint(Tone::Dim, "excepted"));
+    for one in &report.condemned {
+        let (skill, path, rule) = (Terminal(&one.skill), Terminal(&one.path), Terminal(&one.rule));
+        writeln!(f, "  {bad} {skill}: served, and {path} is what {rule} holds today")?;
+    }
+    for one in report.planted.iter().flatten() {
+        let word = style.paint(Tone::Bad, "planted");
+        writeln!(f, "  {word} {}: not ours, and an agent would load it", Terminal(&one.path))?;
+    }
+    for one in &report.quarantined {
+        let word = style.paint(Tone::Notice, "quarantined");
+        writeln!(f, "  {word} {}: now {} in the state directory", Terminal(&one.path), Terminal(&one.to))?;
+    }
+    for one in &report.exceptions {
+        let (skill, rule, reason) = (Terminal(&one.skill), Terminal(&one.rule), Terminal(&one.reason));
+        writeln!(f, "  {dim} {skill}: {rule} at {}: {reason}", Terminal(&one.path))?;
+    }
+    Ok(())
 }
 
 /// How many paths that are not ours are named; JSON has all of them.

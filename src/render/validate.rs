@@ -3,15 +3,18 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use reconciler::finding::{Finding, Severity};
+use reconciler::scan::mask;
 use reconciler::verdict::{SkillReport, Standing};
 use serde::Serialize;
 
 use super::escape::{terminal, workflow_message, workflow_property};
 use super::style::{Style, Tone};
+
+pub(crate) mod sarif;
 
 /// What `validate` found, in the shape of the contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,6 +29,11 @@ impl Validation {
     /// How many skills are held.
     pub(crate) fn held(&self) -> usize {
         self.skills.iter().filter(|skill| skill.verdict == Standing::Held).count()
+    }
+
+    /// Whether a finding is at least as grave as that.
+    pub(crate) fn has(&self, least: Severity) -> bool {
+        self.findings().any(|finding| finding.severity >= least)
     }
 
     fn findings(&self) -> impl Iterator<Item = &Finding> {
@@ -64,15 +72,11 @@ impl View {
         }
     }
 
-    /// For people: each finding with its line, and a summary at the end. `line` reads a line, by its
-    /// number from 1, of a file below the directory.
-    pub(crate) fn text(
-        &self,
-        validation: &Validation,
-        line: impl Fn(&Path, u32) -> Option<String>,
-    ) -> String {
+    /// For people: each finding with its line, what may be a secret masked in it, and a summary at the
+    /// end. `line` reads a line, by its number from 1, of a file below the directory.
+    pub(crate) fn text(&self, validation: &Validation, line: impl Fn(&str, u32) -> Option<String>) -> String {
         let shown = validation.findings().map(|finding| {
-            let source = finding.line.and_then(|at| line(&self.directory.join(&finding.path), at));
+            let source = finding.line.and_then(|at| line(&finding.path, at));
             self.snippet(finding, source.as_deref()) + "\n"
         });
         shown.collect::<String>() + &self.summary(validation).to_string()
@@ -168,9 +172,11 @@ impl Excerpt {
     /// None for a line with nothing in it: there is nothing to mark.
     fn of(line: &str, column: Option<u32>) -> Option<Self> {
         let line = line.trim_end_matches(['\r', '\n']);
-        let chars: Vec<char> = line.chars().collect();
         let at =
             column.and_then(|column| usize::try_from(column).ok()).map(|column| column.saturating_sub(1));
+        // What is masked before the column moves it.
+        let at = at.map(|at| mask(&line.chars().take(at).collect::<String>()).chars().count());
+        let chars: Vec<char> = mask(line).chars().collect();
         let (from, to) = match at {
             Some(at) => (at.saturating_sub(AROUND), (at + AROUND).min(chars.len())),
             None => (0, chars.len().min(2 * AROUND)),

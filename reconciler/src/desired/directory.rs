@@ -14,6 +14,7 @@ use super::walk::{MAX_ENTRIES, SKILL_FILE, is_hidden};
 use super::{Candidate, Desired, DesiredError, Kind, Memory, Wanted, shown};
 use crate::ids::{BlobId, TreeId};
 use crate::options::Selection;
+use crate::skill::Document;
 use crate::tree::FileMode;
 use crate::verdict::MAX_FILE_BYTES;
 
@@ -29,7 +30,8 @@ const MAX_READ: usize = 10 * MAX_ENTRIES;
 pub struct DirectoryContent {
     trees: HashMap<TreeId, Vec<Entry>>,
     files: HashMap<BlobId, (PathBuf, u64)>,
-    links: HashMap<BlobId, Vec<u8>>,
+    /// What is in memory: the targets of links, and a text that was never a file.
+    texts: HashMap<BlobId, Vec<u8>>,
     read: usize,
 }
 
@@ -63,6 +65,26 @@ pub fn from_directory(
         desired.collect(&content, tree, &mut Memory::default())?;
         desired.select();
     }
+    Ok((desired, content))
+}
+
+/// The path of a skill that is a text and no file.
+pub const TEXT: &str = "stdin";
+
+/// Takes one text as a flat skill: whatever is in it, it is judged.
+///
+/// # Errors
+/// Where libgit2 cannot name its bytes.
+pub fn from_text(bytes: Vec<u8>, selection: &Selection) -> Result<(Desired, DirectoryContent), DesiredError> {
+    let mut content = DirectoryContent::default();
+    let mut desired = Desired::empty(git2::Oid::ZERO_SHA1.into(), selection);
+    let blob = identify(ObjectType::Blob, &bytes, Path::new(TEXT))?.into();
+    // Nothing says where it will lie: it goes by its own name.
+    let name = std::str::from_utf8(&bytes).ok().map(Document::parse).and_then(|document| document.front.ok());
+    let name = name.as_ref().and_then(|front| front.text("name")).unwrap_or(TEXT);
+    let kind = Kind::Flat { blob, mode: FileMode::Regular };
+    desired.candidates.push(Candidate { asked: true, ..Candidate::new(name, kind, TEXT.into()) });
+    content.texts.insert(blob, bytes);
     Ok((desired, content))
 }
 
@@ -125,7 +147,7 @@ impl DirectoryContent {
             let target = std::fs::read_link(path).map_err(|source| unreadable(path, source))?;
             let target = target.into_os_string().into_vec();
             let blob = identify(ObjectType::Blob, &target, path)?.into();
-            self.links.insert(blob, target);
+            self.texts.insert(blob, target);
             return Ok(Some(EntryKind::Symlink(blob)));
         }
         self.file(path, &found).map(Some)
@@ -155,7 +177,7 @@ impl Content for DirectoryContent {
     }
 
     fn read(&self, id: BlobId) -> Result<Vec<u8>, ContentError> {
-        if let Some(target) = self.links.get(&id) {
+        if let Some(target) = self.texts.get(&id) {
             return Ok(target.clone());
         }
         let (path, _) = self.files.get(&id).ok_or(ContentError::Missing { id: id.oid() })?;
@@ -163,7 +185,7 @@ impl Content for DirectoryContent {
     }
 
     fn size(&self, id: BlobId) -> Result<u64, ContentError> {
-        let link = self.links.get(&id).and_then(|target| u64::try_from(target.len()).ok());
+        let link = self.texts.get(&id).and_then(|target| u64::try_from(target.len()).ok());
         let file = self.files.get(&id).map(|(_, size)| *size);
         link.or(file).ok_or(ContentError::Missing { id: id.oid() })
     }
@@ -171,6 +193,11 @@ impl Content for DirectoryContent {
 
 fn unreadable(path: &Path, source: std::io::Error) -> DesiredError {
     DesiredError::Directory { path: path.to_owned(), source }
+}
+
+/// Git's id for a directory with these entries; none where libgit2 cannot name it.
+pub(crate) fn tree_id(entries: &[Entry]) -> Option<TreeId> {
+    git2::Oid::hash_object(ObjectType::Tree, &serialise(entries)).ok().map(TreeId::from)
 }
 
 /// Git's id for bytes.

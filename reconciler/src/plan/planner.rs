@@ -12,6 +12,7 @@ use crate::ids::{CommitId, SkillId};
 use crate::observed::{Found, Observed};
 use crate::path::TreePath;
 use crate::tree::{AcceptedTree, FileMode, FileVersion, SkillVersion, Skills};
+use crate::verdict::Abilities;
 
 /// Makes the plan that turns what was observed into what was accepted.
 ///
@@ -245,7 +246,13 @@ impl<'a> Planner<'a> {
         let dropped = served.iter().flat_map(|served| served.files.keys());
         let dropped: Vec<_> = dropped.filter(|path| !self.wanted.contains(path)).collect();
         files.extend(dropped.into_iter().filter_map(|path| self.unlink(path)));
-        self.plan.changes.push(SkillChange { skill: skill.clone(), action, why, files });
+        self.plan.changes.push(SkillChange {
+            skill: skill.clone(),
+            action,
+            why,
+            files,
+            gains: Abilities::default(),
+        });
     }
 
     fn needs(&self, version: &SkillVersion) -> Needs {
@@ -363,7 +370,13 @@ impl<'a> Planner<'a> {
             std::iter::once(&version.entry).chain(rest).filter(|path| !self.wanted.contains(path)).collect();
         let files = order.into_iter().filter_map(|path| self.unlink(path)).collect();
         let (action, why) = (SkillAction::Remove, Why::GitRemoved);
-        self.plan.changes.push(SkillChange { skill: skill.clone(), action, why, files });
+        self.plan.changes.push(SkillChange {
+            skill: skill.clone(),
+            action,
+            why,
+            files,
+            gains: Abilities::default(),
+        });
     }
 
     /// Unlinks one file of ours; what drifted is kept first, and a directory in its place is not ours.

@@ -6,6 +6,7 @@ use crate::desired::DesiredError;
 use crate::guard::Guard;
 use crate::observed::LookError;
 use crate::orders::Suspended;
+use crate::policy::PolicyError;
 use crate::record::RecordError;
 use crate::report::Remedy;
 use crate::source::{MirrorError, SourceError};
@@ -44,6 +45,8 @@ pub enum PassError {
     #[error(transparent)]
     Target(#[from] TargetError),
     #[error(transparent)]
+    Policy(#[from] PolicyError),
+    #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
     Mirror(#[from] MirrorError),
@@ -78,6 +81,7 @@ impl PassError {
         match self {
             Self::Open(error) => error.remedy(),
             Self::Target(error) => error.remedy(),
+            Self::Policy(error) => error.remedy(),
             Self::Source(error) => error.remedy(),
             Self::Mirror(error) => error.remedy(),
             Self::Desired(error) => error.remedy(),

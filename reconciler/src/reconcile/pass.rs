@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use super::{Engine, PassError, held};
 use crate::finding::Held;
 use crate::ids::{CommitId, PassId, SkillId, Timestamp};
-use crate::observed::Observed;
+use crate::observed::{Observed, Unowned};
 use crate::orders::{Orders, Seen};
-use crate::plan::Plan;
+use crate::plan::{Plan, SkillChange};
 use crate::record::{AppliedSource, End, Inventory, changed_stamps};
-use crate::report::{Diff, Outcome, PassReport, Remedy, StagesMs, error_text};
+use crate::report::{Condemned, Diff, Outcome, PassReport, Quarantined, Remedy, StagesMs, error_text};
+use crate::tree::Skills;
 use crate::trigger::Trigger;
 use crate::verdict::Judged;
 
@@ -29,6 +30,11 @@ pub(super) struct Pass {
     pub(super) note: Option<String>,
     /// How long the server asked to be left alone, where that did not end the pass.
     pub(super) pause: Option<Duration>,
+    /// What was taken off the volume before anything else was looked at.
+    pub(super) unpublished: Vec<SkillChange>,
+    /// What is planted on the volume; none where nobody looked.
+    pub(super) planted: Option<Vec<Unowned>>,
+    pub(super) quarantined: Vec<Quarantined>,
     clock: Instant,
 }
 
@@ -57,6 +63,9 @@ impl Pass {
             seen: None,
             note: None,
             pause: None,
+            unpublished: Vec::new(),
+            planted: None,
+            quarantined: Vec::new(),
             clock: Instant::now(),
         }
     }
@@ -68,11 +77,22 @@ impl Pass {
         judged.map(|held| &held.skill).chain(conflicts.map(|conflict| &conflict.skill))
     }
 
+    /// What was changed.
+    fn changes(&self) -> Vec<SkillChange> {
+        let done = self.step.iter().filter(|step| step.done).flat_map(|step| &step.plan.changes);
+        self.unpublished.iter().chain(done).cloned().collect()
+    }
+
     fn outcome(&self, result: &Result<(), PassError>) -> Outcome {
         match result {
             Err(error) => error.remedy().outcome(),
             Ok(()) if self.held_skills().next().is_some() => Outcome::Degraded,
-            Ok(()) if self.step.as_ref().is_none_or(|step| step.plan.is_empty()) => Outcome::InSync,
+            Ok(())
+                if self.unpublished.is_empty()
+                    && self.step.as_ref().is_none_or(|step| step.plan.is_empty()) =>
+            {
+                Outcome::InSync
+            }
             Ok(()) => Outcome::Applied,
         }
     }
@@ -155,9 +175,13 @@ impl Engine {
             started_at: pass.started_at,
             duration_ms: millis_since(pass.clock),
             stages_ms: pass.stages,
-            changes: done.map(|step| step.plan.changes.clone()).unwrap_or_default(),
+            changes: pass.changes(),
             held: self.held(pass),
             warnings: pass.judged.iter().flat_map(|judged| judged.strays.clone()).collect(),
+            exceptions: pass.judged.iter().flat_map(|judged| judged.excepted.clone()).collect(),
+            condemned: self.condemned(pass),
+            planted: pass.planted.clone(),
+            quarantined: pass.quarantined.clone(),
             unowned: done.map(|step| step.plan.unowned.clone()).unwrap_or_default(),
             note: pass.note.clone(),
             error: result.as_ref().err().map(|error| error_text(error)),
@@ -167,10 +191,34 @@ impl Engine {
 
     pub(super) fn report_diff(&self, pass: Pass) -> Diff {
         let held = self.held(&pass);
-        let plan = pass.step.map(|step| step.plan).unwrap_or_default();
+        let mut plan = pass.step.map(|step| step.plan).unwrap_or_default();
+        plan.changes.splice(..0, pass.unpublished);
         let warnings = pass.judged.map(|judged| judged.strays).unwrap_or_default();
         let (revision, kept) = (pass.revision, plan.kept().cloned().collect());
         Diff { revision, changes: plan.changes, held, kept, warnings, unowned: plan.unowned }
+    }
+
+    /// What is served after this pass.
+    fn served<'a>(&'a self, pass: &'a Pass) -> &'a Skills {
+        let done = pass.step.as_ref().filter(|step| step.done);
+        done.map_or(&self.inventory.skills, |step| &step.plan.next)
+    }
+
+    /// What this pass condemned and did not take off.
+    fn condemned(&self, pass: &Pass) -> Vec<Condemned> {
+        let served = self.served(pass);
+        let condemned = pass.judged.iter().flat_map(|judged| &judged.condemned);
+        let stays = condemned.filter_map(|one| Some((one, served.get(&one.skill)?)));
+        stays
+            .map(|(one, version)| Condemned {
+                skill: one.skill.clone(),
+                rule: one.finding.rule.clone(),
+                path: one.finding.path.clone(),
+                line: one.finding.line,
+                message: format!("{}. {}", one.finding.message, one.finding.help),
+                serving: Some(version.revision),
+            })
+            .collect()
     }
 
     /// What is held: as this pass judged it, or as it was where this pass did not come so far.
@@ -179,6 +227,6 @@ impl Engine {
         let before = self.record.held().unwrap_or_default();
         let Some(judged) = &pass.judged else { return before };
         let conflicts = pass.step.iter().flat_map(|step| &step.plan.conflicts);
-        held::list(&judged.held, conflicts, &self.inventory.skills, &before, pass.started_at)
+        held::list(&judged.held, conflicts, self.served(pass), &before, pass.started_at)
     }
 }

@@ -41,6 +41,8 @@ pub enum Kind {
     Held,
     /// A skill is held no more.
     Released,
+    /// A planted skill was moved off the volume.
+    Quarantined,
     /// Bytes of the volume were kept before they were replaced.
     Drift,
     /// Kept bytes were let go of, to make room.
@@ -74,6 +76,7 @@ impl Kind {
             Self::Changed => "changed",
             Self::Held => "held",
             Self::Released => "released",
+            Self::Quarantined => "quarantined",
             Self::Drift => "drift",
             Self::Dropped => "dropped",
             Self::Settled => "settled",

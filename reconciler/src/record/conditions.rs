@@ -128,7 +128,34 @@ fn after(end: &End<'_>, repeated: &[String]) -> Vec<Condition> {
         let (reason, message) = drift(drifted(end), repeated);
         all.push(condition(ConditionType::Drifting, !message.is_empty(), reason, message));
     }
+    // Only a pass that judged knows.
+    if end.findings.is_some() {
+        let named = names(report.condemned.iter().map(|one| one.skill.as_str()));
+        let message = format!("today's rules would hold what is served of {named}");
+        all.push(found(ConditionType::Condemned, &report.condemned, message, since));
+    }
+    if let Some(planted) = &report.planted {
+        let named = names(planted.iter().map(|one| one.path.as_str()));
+        let message = format!("not put there by skill-sync, and an agent would load it: {named}");
+        all.push(found(ConditionType::Planted, planted, message, since));
+    }
     all
+}
+
+/// A condition that is so where something was found.
+fn found<T>(kind: ConditionType, what: &[T], message: String, since: Timestamp) -> Condition {
+    let is = !what.is_empty();
+    let status = if is { ConditionStatus::True } else { ConditionStatus::False };
+    let reason = if is { kind.to_string() } else { kind.absence().to_owned() };
+    let message = if is { message } else { String::new() };
+    Condition { kind, status, reason, message, since }
+}
+
+/// The first names of a list.
+fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
+    let mut all = all.fuse();
+    let first: Vec<&str> = all.by_ref().take(NAMED).collect();
+    format!("{}{}", first.join(", "), if all.next().is_some() { ", …" } else { "" })
 }
 
 fn drift(drifted: usize, repeated: &[String]) -> (&'static str, String) {

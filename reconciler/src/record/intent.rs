@@ -13,6 +13,7 @@ use crate::path::TreePath;
 use crate::plan::{FileAction, FileChange, Plan, SkillAction, SkillChange, Why};
 use crate::tree::{AcceptedTree, FileVersion, SkillVersion, Skills};
 use crate::trigger::Trigger;
+use crate::verdict::Abilities;
 
 /// What a pass that never finished was about to do.
 #[derive(Debug, Clone)]
@@ -153,5 +154,11 @@ fn change(skill: &SkillId, before: Option<&Arc<SkillVersion>>, after: Option<&Sk
         };
         FileChange { path: path.clone(), action, from, to }
     };
-    SkillChange { skill: skill.clone(), action, why, files: files.map(file).collect() }
+    SkillChange {
+        skill: skill.clone(),
+        action,
+        why,
+        files: files.map(file).collect(),
+        gains: Abilities::default(),
+    }
 }

@@ -10,7 +10,8 @@ use super::intent::Begun;
 use super::{End, column, ended_at, held};
 use crate::ids::{CommitId, Digest, PassId, Timestamp};
 use crate::plan::SkillAction;
-use crate::report::{Outcome, PassReport};
+use crate::policy::Excepted;
+use crate::report::{Condemned, Outcome, PassReport};
 use crate::trigger::Trigger;
 
 /// How many rows of the history are kept; what older passes changed is in the audit.
@@ -78,14 +79,24 @@ pub(super) fn last_attempt(db: &Connection) -> Result<Option<(CommitId, Outcome)
 /// What a pass came to without what differs from pass to pass: the audit has it when it changes.
 fn state(report: &PassReport) -> String {
     match report.outcome {
-        Outcome::InSync | Outcome::Applied => "converged".to_owned(),
+        Outcome::InSync | Outcome::Applied => format!("converged{}", excepted(report)),
         Outcome::Degraded => {
             let held =
                 report.held.iter().map(|h| format!("\n{} {}", h.skill, held::hold_key(&h.rule, &h.path)));
-            format!("degraded{}", held.collect::<String>())
+            format!("degraded{}{}", held.collect::<String>(), excepted(report))
         }
         other => format!("{other} {:?} {:?}", report.revision, report.error),
     }
+}
+
+/// What the policy took away and what is condemned: the audit has it when that changes.
+fn excepted(report: &PassReport) -> String {
+    let excepted = report.exceptions.iter().map(|one| ("excepted", &one.skill, &one.rule, &one.path));
+    let condemned = report.condemned.iter().map(|one| ("condemned", &one.skill, &one.rule, &one.path));
+    let line = |(word, skill, rule, path): (_, _, &String, &String)| {
+        format!("\n{word} {skill} {}", held::hold_key(rule, path))
+    };
+    excepted.chain(condemned).map(line).collect()
 }
 
 /// What must be the same for two passes to share a row; none for one that changed something. A row
@@ -193,6 +204,10 @@ struct PassBody<'a> {
     trigger: Trigger,
     counts: Counts,
     error: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    exceptions: &'a [Excepted],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    condemned: &'a [Condemned],
 }
 
 /// How many skills each thing happened to.
@@ -244,7 +259,9 @@ pub(super) fn record(db: &Connection, audit: &mut Appender<'_>, end: &End<'_>) -
     }
     if is_new || end.changed() {
         let (outcome, trigger, counts) = (report.outcome, report.trigger, Counts::of(end));
-        audit.append(Kind::Pass, &PassBody { outcome, revision, trigger, counts, error })?;
+        let (exceptions, condemned) = (&report.exceptions, &report.condemned);
+        let body = PassBody { outcome, revision, trigger, counts, error, exceptions, condemned };
+        audit.append(Kind::Pass, &body)?;
     }
     Ok(())
 }

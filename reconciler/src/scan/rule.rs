@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use super::document::Hit;
 use super::predicate::Spot;
 use crate::finding::{Class, Severity};
 
 /// A file of one small skill, for showing what a rule sees and what it does not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Example {
     /// Path in the skill.
     pub path: &'static str,
@@ -16,7 +18,7 @@ pub struct Example {
 }
 
 /// What is known of a rule: enough for `explain`, for SARIF and for docs/rules.md.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RuleMeta {
     /// The stable id.
     pub id: String,

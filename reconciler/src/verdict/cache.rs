@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::abilities::Abilities;
 use crate::desired::{Candidate, Kind};
 use crate::finding::Finding;
 use crate::ids::{Digest, ParseIdError};
@@ -63,6 +64,9 @@ pub struct JudgedSkill {
     /// Its files by their path below its directory (of a flat skill by the file's name); they are
     /// whole only where no finding holds it.
     pub files: BTreeMap<TreePath, FileVersion>,
+    /// What it can do.
+    #[serde(default)]
+    pub abilities: Abilities,
     /// What the rules found, the gravest first.
     pub findings: Vec<Finding>,
 }

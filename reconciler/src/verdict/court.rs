@@ -5,13 +5,17 @@ use std::sync::Arc;
 
 use super::cache::JudgedSkill;
 use super::claims::{Claim, conflicts};
-use super::rules::{by_gravity, lfs_pointer, name_twins, not_a_skill, path_invalid, root_skill, skill_lost};
+use super::rules::{
+    by_gravity, denied, judge_failed, judge_unsure, lfs_pointer, name_twins, not_a_skill, path_invalid,
+    root_skill, skill_lost,
+};
 use super::version::Site;
-use super::{HeldSkill, Judged, SkillVerdict, Standing};
+use super::{HeldSkill, Judged, Law, SkillVerdict, Standing};
 use crate::desired::{Candidate, Desired, Kind};
 use crate::finding::{Finding, Severity};
-use crate::ids::SkillId;
+use crate::ids::{SkillId, Timestamp};
 use crate::path::TreePath;
+use crate::policy::Excepted;
 use crate::tree::{AcceptedTree, SkillVersion, Skills};
 
 /// How often newly held skills may bring their old names and places back into the comparison before
@@ -61,16 +65,19 @@ enum Kept {
 pub(super) struct Court<'a> {
     desired: &'a Desired,
     served: &'a Skills,
+    law: &'a Law,
     block: Option<Severity>,
     cases: Vec<Case<'a>>,
     kept: BTreeMap<&'a SkillId, Kept>,
     strays: Vec<Finding>,
+    excepted: Vec<Excepted>,
 }
 
 impl<'a> Court<'a> {
-    pub(super) fn new(desired: &'a Desired, served: &'a Skills, block: Option<Severity>) -> Self {
-        let strays = desired.strays.clone();
-        Self { desired, served, block, cases: Vec::new(), kept: BTreeMap::new(), strays }
+    pub(super) fn new(desired: &'a Desired, served: &'a Skills, law: &'a Law) -> Self {
+        let (strays, block) = (desired.strays.clone(), law.judging.block);
+        let (cases, kept, excepted) = (Vec::new(), BTreeMap::new(), Vec::new());
+        Self { desired, served, law, block, cases, kept, strays, excepted }
     }
 
     /// Takes a candidate in, by what was found in it alone.
@@ -87,6 +94,7 @@ impl<'a> Court<'a> {
     /// Decides.
     pub(super) fn decide(mut self) -> Judged {
         self.name_root();
+        self.heed_policy();
         for at in 0..self.cases.len() {
             self.propose(at);
         }
@@ -111,9 +119,31 @@ impl<'a> Court<'a> {
         }
     }
 
+    /// Weighs the findings as the operator's policy has it.
+    fn heed_policy(&mut self) {
+        let (policy, now) = (self.law.policy(), Timestamp::now());
+        for case in &mut self.cases {
+            if self.law.holds_unsure() && case.judged.findings.iter().any(is_unsure) {
+                let findings = &mut Arc::make_mut(&mut case.judged).findings;
+                let unsure = findings.iter_mut().filter(|finding| is_unsure(finding));
+                unsure.for_each(|finding| finding.severity = Severity::Critical);
+            }
+            if let Some(ruled) = policy.rule(&case.id, &case.judged.findings, now) {
+                let judged = JudgedSkill { findings: ruled.findings, ..(*case.judged).clone() };
+                case.judged = Arc::new(judged);
+                self.excepted.extend(ruled.excepted);
+            }
+        }
+        self.strays.extend(policy.warnings(now));
+    }
+
     /// The version that a candidate would be served as, where nothing in it alone holds it.
     fn propose(&mut self, at: usize) {
         let case = &mut self.cases[at];
+        let digests = case.judged.files.values().map(|file| &file.digest);
+        if let Some(reason) = self.law.policy().denies(&case.id, digests) {
+            return case.hold(denied::at(case.candidate.entry(), reason));
+        }
         if case.judged.findings.iter().any(|finding| finding.holds(self.block)) {
             return;
         }
@@ -269,8 +299,14 @@ impl<'a> Court<'a> {
             verdicts.push(verdict);
         }
         let held = held.into_iter().map(|(skill, finding)| HeldSkill { skill, finding }).collect();
-        Judged { accepted: AcceptedTree::vouch(accepted), held, strays: self.strays, verdicts }
+        let (accepted, strays, excepted) = (AcceptedTree::vouch(accepted), self.strays, self.excepted);
+        Judged { accepted, held, strays, verdicts, excepted, condemned: Vec::new(), gains: BTreeMap::new() }
     }
+}
+
+/// Whether the operator's judge could not tell.
+fn is_unsure(finding: &Finding) -> bool {
+    [judge_failed::RULE.id, judge_unsure::RULE.id].contains(&finding.rule.as_str())
 }
 
 impl SkillVerdict {

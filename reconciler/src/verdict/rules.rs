@@ -6,10 +6,12 @@ use super::subject::Subject;
 use crate::desired::{ContentError, shown};
 use crate::finding::{Class, Finding, Place, Severity};
 use crate::options::Judging;
+use crate::scan::{self, RuleMeta};
 
 pub(crate) mod bom;
 pub(crate) mod compatibility_long;
 pub(crate) mod crlf;
+pub(crate) mod denied;
 pub(crate) mod description_long;
 pub(crate) mod description_missing;
 pub(crate) mod encoding;
@@ -21,6 +23,9 @@ pub(crate) mod frontmatter_missing;
 pub(crate) mod frontmatter_not_mapping;
 pub(crate) mod frontmatter_recovered;
 pub(crate) mod frontmatter_unclosed;
+pub(crate) mod judge_failed;
+pub(crate) mod judge_hold;
+pub(crate) mod judge_unsure;
 pub(crate) mod lfs_pointer;
 pub(crate) mod name_format;
 pub(crate) mod name_mismatch;
@@ -30,6 +35,7 @@ pub(crate) mod not_a_skill;
 pub(crate) mod object_malformed;
 pub(crate) mod path_invalid;
 pub(crate) mod path_twins;
+pub(crate) mod policy_exception;
 pub(crate) mod root_skill;
 pub(crate) mod skill_lost;
 pub(crate) mod skill_twins;
@@ -102,6 +108,7 @@ pub static RULES: &[&Rule] = &[
     &name_twins::RULE,
     &skill_lost::RULE,
     &root_skill::RULE,
+    &denied::RULE,
     &name_missing::RULE,
     &name_format::RULE,
     &name_mismatch::RULE,
@@ -113,6 +120,10 @@ pub static RULES: &[&Rule] = &[
     &crlf::RULE,
     &not_a_skill::RULE,
     &stray_submodule::RULE,
+    &policy_exception::RULE,
+    &judge_hold::RULE,
+    &judge_unsure::RULE,
+    &judge_failed::RULE,
 ];
 
 /// What a rule saw.
@@ -139,6 +150,31 @@ impl Hit {
 }
 
 impl Rule {
+    /// What people are told of it.
+    pub fn meta(&self) -> RuleMeta {
+        let mut title = self.title.to_owned();
+        if let Some(first) = title.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        let strict = match self.strict == self.severity {
+            true => String::new(),
+            false => format!(" With --strict it is {}.", self.strict),
+        };
+        RuleMeta {
+            id: self.id.to_owned(),
+            looks_for: format!("{title}.{strict}"),
+            title,
+            why: self.why.to_owned(),
+            severity: self.severity,
+            class: self.class,
+            help: self.help.to_owned(),
+            references: Vec::new(),
+            hits: Vec::new(),
+            misses: Vec::new(),
+            reported: true,
+        }
+    }
+
     /// A rule about the form of a skill that holds it, with and without `--strict`.
     const fn error(id: &'static str, title: &'static str, check: Check) -> Self {
         Self {
@@ -178,7 +214,7 @@ impl Rule {
     }
 
     /// The finding of a rule that looks across skills.
-    pub(super) fn across(&self, path: String, message: String) -> Finding {
+    pub(crate) fn across(&self, path: String, message: String) -> Finding {
         self.finding(Hit { path, place: None, message }, false)
     }
 }
@@ -197,7 +233,7 @@ pub(super) fn examine(subject: &Subject<'_>) -> Result<Vec<Finding>, ContentErro
 }
 
 /// The gravest first; then by path and place.
-pub(super) fn by_gravity(one: &Finding, other: &Finding) -> std::cmp::Ordering {
+pub(crate) fn by_gravity(one: &Finding, other: &Finding) -> std::cmp::Ordering {
     let place = |finding: &Finding| (finding.line, finding.column);
     other
         .severity
@@ -218,6 +254,11 @@ pub fn fingerprint(judging: &Judging) -> String {
 /// The rule of an id.
 pub fn find(id: &str) -> Option<&'static Rule> {
     RULES.iter().copied().find(|rule| rule.id == id)
+}
+
+/// Every rule of this program, for people: those about the form of a skill, then those of the scan.
+pub fn handbook() -> Vec<RuleMeta> {
+    RULES.iter().map(|rule| rule.meta()).chain(scan::handbook()).collect()
 }
 
 /// A text out of a repository, in quotes and not longer than a line.

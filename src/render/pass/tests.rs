@@ -22,6 +22,10 @@ fn report(outcome: Outcome) -> PassReport {
         changes: Vec::new(),
         held: Vec::new(),
         warnings: Vec::new(),
+        exceptions: Vec::new(),
+        condemned: Vec::new(),
+        planted: None,
+        quarantined: Vec::new(),
         unowned: Vec::new(),
         error: None,
         note: None,
@@ -37,6 +41,7 @@ fn update(skill: &str) -> SkillChange {
         action: SkillAction::Update,
         why: Why::GitChanged,
         files: vec![file],
+        gains: Default::default(),
     }
 }
 

@@ -113,7 +113,13 @@ fn a_file_may_go_from_one_skill_to_another() {
 
 fn judged(rule: &str) -> Arc<JudgedSkill> {
     let files = BTreeMap::from([("SKILL.md".parse().unwrap(), file("x"))]);
-    Arc::new(JudgedSkill { fronted: true, name: Some("x".into()), files, findings: vec![finding(rule)] })
+    Arc::new(JudgedSkill {
+        fronted: true,
+        name: Some("x".into()),
+        files,
+        findings: vec![finding(rule)],
+        ..JudgedSkill::default()
+    })
 }
 
 fn key(number: u64) -> ContentKey {
