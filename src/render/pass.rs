@@ -120,6 +120,19 @@ fn write_change(
         let keeps = if kept.contains(&file.path) { ", what stands there is kept" } else { "" };
         writeln!(f, "          {sign} {}{keeps}", Terminal(&file.path))?;
     }
+    let gains = &change.gains;
+    let kinds = [
+        ("tools", &gains.tools),
+        ("domains", &gains.domains),
+        ("executables", &gains.executables),
+        ("variables", &gains.variables),
+    ];
+    for (kind, names) in kinds.into_iter().filter(|(_, names)| !names.is_empty()) {
+        let shown: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+        let more = if names.len() > NAMED { ", …" } else { "" };
+        let word = style.paint(Tone::Notice, "gains");
+        writeln!(f, "          {word} {kind}: {}{more}", Terminal(shown.join(", ")))?;
+    }
     Ok(())
 }
 
@@ -134,19 +147,6 @@ fn write_kept(f: &mut fmt::Formatter<'_>, style: Style, diff: &Diff) -> fmt::Res
             style.paint(Tone::Notice, "kept"),
             Terminal(path)
         )?;
-    }
-    let gains = &change.gains;
-    let kinds = [
-        ("tools", &gains.tools),
-        ("domains", &gains.domains),
-        ("executables", &gains.executables),
-        ("variables", &gains.variables),
-    ];
-    for (kind, names) in kinds.into_iter().filter(|(_, names)| !names.is_empty()) {
-        let shown: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
-        let more = if names.len() > NAMED { ", …" } else { "" };
-        let word = style.paint(Tone::Notice, "gains");
-        writeln!(f, "          {word} {kind}: {}{more}", Terminal(shown.join(", ")))?;
     }
     Ok(())
 }

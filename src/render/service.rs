@@ -174,7 +174,7 @@ mod tests {
     use crate::daemon::tests::report;
 
     fn change(skill: &str, action: SkillAction, why: Why) -> SkillChange {
-        SkillChange { skill: SkillId::new(skill), action, why, files: Vec::new() }
+        SkillChange { skill: SkillId::new(skill), action, why, files: Vec::new(), gains: Default::default() }
     }
 
     fn shown(before: Option<&PassReport>, report: &PassReport) -> String {
