@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::ValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -81,9 +82,48 @@ pub(crate) enum Command {
     /// List the passes, the newest first
     #[command(after_help = examples::HISTORY)]
     History(History),
+    /// Let the commit that waits be applied, and run a pass
+    #[command(after_help = examples::CONFIRM)]
+    Confirm {
+        /// The revision that waits, or its first digits: the confirmation counts for that one alone.
+        #[arg(value_name = "REV")]
+        revision: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Let passes look and change nothing, until `resume`
+    #[command(after_help = examples::SUSPEND)]
+    Suspend {
+        /// For how long, such as 2h; until `resume` where it is not given.
+        #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+        lasting: Option<Duration>,
+        /// Why, in a sentence for the audit and for whoever asks for the status.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Serve a revision that was applied before, and stay at it until `resume`
+    #[command(after_help = examples::ROLLBACK)]
+    Rollback {
+        /// A commit or its first digits, HEAD~1 for what was applied before, or pass:12 (or 12).
+        #[arg(value_name = "REV")]
+        revision: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// End suspension and rollback: follow the repository again, beginning with a pass
+    #[command(after_help = examples::RESUME)]
+    Resume(Output),
+    /// Bring back bytes that a pass overwrote on the volume
+    #[command(subcommand, after_help = examples::DRIFT)]
+    Drift(Drift),
     /// Read the audit record, or verify that nobody changed it
     #[command(subcommand, after_help = examples::AUDIT)]
     Audit(Audit),
+    /// Make a broken database or mirror again
+    #[command(subcommand, after_help = examples::STATE)]
+    State(State),
     /// Ask the local service whether it is alive, for a container's health check
     #[command(after_help = examples::HEALTHCHECK)]
     Healthcheck,
@@ -106,6 +146,11 @@ pub(crate) enum Command {
         #[arg(last = true)]
         command: Vec<OsString>,
     },
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero());
+    parsed.ok_or_else(|| "not a duration such as `90s`, `5m` or `1h30m`".to_owned())
 }
 
 /// How a result is printed.
@@ -202,6 +247,46 @@ impl Page {
     pub(crate) fn limit(self) -> usize {
         usize::try_from(self.limit).unwrap_or(usize::MAX)
     }
+}
+
+/// `state`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum State {
+    /// Set aside what is broken and make it again from what is served
+    #[command(after_help = examples::STATE_REBUILD)]
+    Rebuild(Output),
+}
+
+/// `drift`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Drift {
+    /// List what is kept, the newest first
+    #[command(after_help = examples::DRIFT_LIST)]
+    List(Output),
+    /// Print the bytes of one of them, and nothing else
+    #[command(after_help = examples::DRIFT_SHOW)]
+    Show {
+        /// Its id, as `drift list` has it.
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Write the bytes of one of them to a new file
+    #[command(after_help = examples::DRIFT_RESTORE)]
+    Restore {
+        /// Its id, as `drift list` has it.
+        #[arg(value_name = "ID")]
+        id: String,
+        /// The file to write; it must not be there yet.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Print a git patch that applies to the commit that is served
+    #[command(after_help = examples::DRIFT_PATCH)]
+    Patch {
+        /// Its id; the newest of each path where it is left out.
+        #[arg(value_name = "ID")]
+        id: Option<String>,
+    },
 }
 
 /// `audit`.

@@ -16,8 +16,8 @@ use reconciler::source::child;
 use serde::Serialize;
 
 use crate::cli::{self, Cli, Command, FETCH_CHILD, Format};
-use crate::config::{self, Ambient, Demand, Flags, Problem, Settings, Warning};
-use crate::daemon::state_beside;
+use crate::config::{self, Ambient, Demand, Flags, LogFormat, Problem, Settings, Warning};
+use crate::daemon::{Voice, state_beside};
 use crate::render::error::{Report, WrongSettings};
 use crate::render::escape::terminal;
 use crate::render::progress::Progress;
@@ -26,13 +26,16 @@ use crate::telemetry;
 
 mod audit;
 mod diff;
+mod drift;
 mod explain;
 mod healthcheck;
 mod history;
 mod once;
+mod orders;
 mod reconcile;
 mod run;
 mod service;
+mod state;
 mod status;
 mod supervise;
 mod validate;
@@ -55,6 +58,10 @@ pub(crate) struct Context {
     pub search: OsString,
     /// How stdout is written.
     pub style: Style,
+    /// How a service speaks on stderr.
+    pub voice: Voice,
+    /// This program, as it was called.
+    pub program: String,
 }
 
 impl Context {
@@ -149,11 +156,13 @@ pub(crate) type Done = Result<ExitCode, Failure>;
 /// Runs the command line to its exit code.
 pub(crate) fn run(argv: Vec<OsString>, ambient: &Ambient) -> ExitCode {
     let style = Style::of(stderr().is_terminal(), &ambient.variables);
+    let program =
+        argv.first().map_or_else(|| "skill-sync".into(), |name| name.to_string_lossy().into_owned());
     let (cli, unknown) = match cli::parse(argv) {
         Ok(parsed) => parsed,
         Err(error) => return render::usage(&error),
     };
-    match start(cli, unknown, ambient, style) {
+    match start(cli, unknown, ambient, (style, program)) {
         Ok(code) => code,
         Err(failure) => {
             let Failure { code, error, help } = failure;
@@ -163,7 +172,7 @@ pub(crate) fn run(argv: Vec<OsString>, ambient: &Ambient) -> ExitCode {
     }
 }
 
-fn start(cli: Cli, unknown: Vec<Problem>, ambient: &Ambient, style: Style) -> Done {
+fn start(cli: Cli, unknown: Vec<Problem>, ambient: &Ambient, (style, program): (Style, String)) -> Done {
     if let Command::AgentChild { parent, group, command } = &cli.command {
         // The environment is the agent's already.
         return supervise::become_agent(*parent, *group, command);
@@ -182,12 +191,22 @@ fn start(cli: Cli, unknown: Vec<Problem>, ambient: &Ambient, style: Style) -> Do
         warnings.iter().for_each(warn);
     }
     let context = Context {
+        voice: voice(settings.log.format, style),
         settings,
         flags: cli.settings,
         search: ambient.variable("PATH").cloned().unwrap_or_default(),
         style: Style::of(stdout().is_terminal(), &ambient.variables),
+        program,
     };
     dispatch(cli.command, &context)
+}
+
+/// A person who looks at a terminal is spoken to, unless they asked for JSON.
+fn voice(format: Option<LogFormat>, style: Style) -> Voice {
+    match stderr().is_terminal() && format != Some(LogFormat::Json) {
+        true => Voice::Terminal(style),
+        false => Voice::Log,
+    }
 }
 
 fn warn(warning: &Warning) {
@@ -200,7 +219,7 @@ fn demand(command: &Command) -> Demand {
     match command {
         Command::Run { command } => needs(true, !command.is_empty()),
         Command::ServiceChild => needs(true, true),
-        Command::Once(_) => needs(true, false),
+        Command::Once(_) | Command::State(_) => needs(true, false),
         _ => Demand::default(),
     }
 }
@@ -213,11 +232,21 @@ fn dispatch(command: Command, context: &Context) -> Done {
         Command::Reconcile { wait, output } => reconcile::run(context, wait, output),
         Command::Healthcheck => healthcheck::run(context),
         Command::Once(output) => once::run(context, output),
+        Command::Confirm { revision, output } => {
+            orders::run(context, &reconciler::orders::Command::Confirm { revision }, output)
+        }
+        Command::Rollback { revision, output } => {
+            orders::run(context, &reconciler::orders::Command::Rollback { revision }, output)
+        }
+        Command::Resume(output) => orders::run(context, &reconciler::orders::Command::Resume, output),
+        Command::Suspend { lasting, reason, output } => orders::suspend(context, lasting, reason, output),
         Command::Diff(output) => diff::run(context, output),
         Command::Validate(validate) => validate::run(context, &validate),
         Command::Explain(explain) => explain::run(context, &explain),
         Command::Status(output) => status::run(context, output),
         Command::History(history) => history::run(context, &history),
+        Command::Drift(drift) => drift::run(context, &drift),
+        Command::State(cli::State::Rebuild(output)) => state::rebuild(context, output),
         Command::Audit(audit) => audit::run(context, &audit),
         // Its parent gave it no environment: the settings are the defaults, and none is used.
         Command::FetchChild => Ok(child::serve(stdin(), stdout())),

@@ -81,7 +81,7 @@ impl Accept for ControlSocket {
             tracing::warn!(user, "another user was turned away from the control socket");
             return Ok(None);
         }
-        Ok(Some((stream, Peer::Operator)))
+        Ok(Some((stream, Peer::Operator(user))))
     }
 }
 

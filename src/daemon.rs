@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use reconciler::cancel::Cancel;
 use reconciler::ids::Timestamp;
+use reconciler::orders::{Actor, Command, OrderError, Orders};
 use reconciler::report::{Diff, Outcome, PassReport};
 use reconciler::trigger::{Queue, Trigger};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -15,9 +16,11 @@ use tokio::task::JoinHandle;
 use tracing::{debug, error, info, warn};
 
 use crate::metrics::Metrics;
+use crate::render::service::News;
 
 mod engine;
 mod looks;
+mod news;
 mod opening;
 mod orders;
 mod schedule;
@@ -28,13 +31,14 @@ mod view;
 
 pub(crate) use engine::Passes;
 pub(crate) use looks::NoDiff;
+pub(crate) use news::Voice;
 pub(crate) use opening::{Opening, StateDir, state_beside};
-pub(crate) use orders::{Handle, Stopped};
+pub(crate) use orders::{CommandError, Handle, Stopped, Taken};
 pub(crate) use schedule::Intervals;
 pub(crate) use view::{Served, View};
 
 use looks::{Looked, Looks};
-use orders::Order;
+use orders::{Given, Order};
 use schedule::Schedule;
 
 /// How long a running pass has to reach a safe point after the service was asked to stop.
@@ -50,6 +54,9 @@ const DELIVERIES: usize = 1_024;
 pub(crate) trait Reconciler: Send + 'static {
     /// Runs one pass to its end, or to the next safe point once `cancel` asks.
     fn pass(&mut self, trigger: Trigger, cancel: &Cancel) -> Passed;
+
+    /// Takes an operator's order, durably: the next pass heeds it.
+    fn command(&mut self, command: &Command, actor: Actor) -> Result<Orders, OrderError>;
 
     /// Looks at what a pass would do, and changes nothing; ends early once `cancel` asks.
     fn look(&mut self, cancel: &Cancel) -> Result<Diff, NoDiff>;
@@ -90,6 +97,7 @@ pub(crate) struct Daemon<R> {
     orders: mpsc::Receiver<Order>,
     view: watch::Sender<View>,
     metrics: Metrics,
+    voice: Voice,
     cancel: Cancel,
     /// Until when the repository's server asked us to stay away.
     paused_until: Option<Instant>,
@@ -112,7 +120,11 @@ struct Ended<R> {
 struct Asked {
     waiters: Vec<oneshot::Sender<Arc<PassReport>>>,
     deliveries: Vec<String>,
+    commands: Vec<Commanded>,
 }
+
+/// An operator's order without the one who waits for its pass.
+type Commanded = (Command, Actor, oneshot::Sender<Result<Orders, OrderError>>);
 
 enum Event<R> {
     Order(Option<Order>),
@@ -127,7 +139,7 @@ impl<R: Reconciler> Daemon<R> {
         reconciler: R,
         served: Arc<Served>,
         intervals: Intervals,
-        metrics: Metrics,
+        (metrics, voice): (Metrics, Voice),
         cancel: Cancel,
     ) -> (Self, Handle) {
         let (sender, orders) = mpsc::channel(ORDERS);
@@ -142,6 +154,7 @@ impl<R: Reconciler> Daemon<R> {
             orders,
             view,
             metrics,
+            voice,
             cancel,
             paused_until: None,
             grace_ends: None,
@@ -220,6 +233,11 @@ impl<R: Reconciler> Daemon<R> {
                 self.push(trigger);
                 self.next.waiters.push(answer);
             }
+            Order::Command(Given { command, actor, taken, answer }) => {
+                self.push(Trigger::Manual);
+                self.next.waiters.push(answer);
+                self.next.commands.push((command, actor, taken));
+            }
             Order::Look(asker) => self.looks.ask(asker),
             Order::Delivery(id) => {
                 self.queue.push(Trigger::Webhook);
@@ -261,13 +279,14 @@ impl<R: Reconciler> Daemon<R> {
             self.reconciler = self.look_if_asked(reconciler);
             return;
         };
-        let asked = std::mem::take(&mut self.next);
+        let mut asked = std::mem::take(&mut self.next);
+        let commands = std::mem::take(&mut asked.commands);
         let deliveries = asked.deliveries.clone();
         let cancel = self.cancel.clone();
         debug!(%trigger, "a pass begins");
         self.view.send_modify(|view| view.begin(now()));
         let task = tokio::task::spawn_blocking(move || {
-            let passed = run_pass(&mut reconciler, trigger, &cancel, &deliveries);
+            let passed = run_pass(&mut reconciler, trigger, &cancel, (&deliveries, commands));
             Box::new(Ended { reconciler, passed })
         });
         self.running = Some(Job { task, asked });
@@ -302,7 +321,9 @@ impl<R: Reconciler> Daemon<R> {
     fn publish(&mut self, passed: Passed, asked: Asked, next_pass_at: Timestamp) {
         let report = Arc::new(passed.report);
         self.metrics.passed(&report, &passed.served, passed.audit_records);
-        log_change(self.view.borrow().report.as_deref(), &report);
+        let before = self.view.borrow().report.clone();
+        let serving = passed.served.skills.len();
+        self.voice.tell(&News { before: before.as_deref(), report: &report, serving });
         self.view.send_modify(|view| view.end(Arc::clone(&report), passed.served, next_pass_at));
         for waiter in asked.waiters {
             // Whoever hung up needs no answer.
@@ -328,9 +349,14 @@ fn run_pass<R: Reconciler>(
     reconciler: &mut R,
     trigger: Trigger,
     cancel: &Cancel,
-    deliveries: &[String],
+    (deliveries, commands): (&[String], Vec<Commanded>),
 ) -> Option<Passed> {
     let work = AssertUnwindSafe(|| {
+        for (command, actor, taken) in commands {
+            info!(%actor, ?command, "an order");
+            // Whoever hung up has given it all the same.
+            drop(taken.send(reconciler.command(&command, actor)));
+        }
         let passed = reconciler.pass(trigger, cancel);
         // A report without a revision is one whose fetch failed: a redelivery must work then.
         if passed.report.revision.is_some() && !deliveries.is_empty() {
@@ -344,32 +370,5 @@ fn run_pass<R: Reconciler>(
             error!(%trigger, "a pass panicked; this is a fault of skill-sync, and the next pass settles it");
             None
         }
-    }
-}
-
-/// One line for each change of state; a poll that finds nothing new is for `debug`.
-fn log_change(before: Option<&PassReport>, report: &PassReport) {
-    let pass = report.pass.0;
-    let (outcome, trigger, took_ms) = (report.outcome, report.trigger, report.duration_ms);
-    let revision = report.revision.map(|id| id.short()).unwrap_or_default();
-    let (changes, held) = (report.changes.len(), report.held.len());
-    // What was applied is in sync from then on.
-    let state = |report: &PassReport| match report.outcome {
-        Outcome::Applied => Outcome::InSync,
-        other => other,
-    };
-    let same = before.is_some_and(|before| {
-        state(before) == state(report) && before.revision == report.revision && before.error == report.error
-    });
-    if same && changes == 0 {
-        debug!(pass, %trigger, %outcome, revision, held, took_ms, "nothing changed");
-        return;
-    }
-    match &report.error {
-        Some(error) => {
-            let error = error.escape_debug().to_string();
-            warn!(pass, %trigger, %outcome, revision, held, took_ms, error, "pass");
-        }
-        None => info!(pass, %trigger, %outcome, revision, changes, held, took_ms, "pass"),
     }
 }

@@ -17,6 +17,7 @@ pub(crate) mod auth;
 pub(crate) mod error;
 pub(crate) mod ledger;
 pub(crate) mod limits;
+mod orders;
 pub(crate) mod server;
 pub(crate) mod webhook;
 
@@ -106,6 +107,10 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route("/webhook/github", post(webhook::deliver))
         .route("/reconcile", post(api::reconcile))
+        .route("/confirm", post(orders::confirm))
+        .route("/suspend", post(orders::suspend))
+        .route("/resume", post(orders::resume))
+        .route("/rollback", post(orders::rollback))
         .route("/status", get(api::status))
         .route("/diff", get(api::diff))
         .route("/skills", get(api::skills))

@@ -3,8 +3,10 @@
 
 use std::fmt;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
+use reconciler::path::TreePath;
 use serde::Serialize;
 
 pub(crate) mod error;
@@ -13,6 +15,7 @@ mod explain;
 pub(crate) mod pass;
 pub(crate) mod progress;
 mod record;
+pub(crate) mod service;
 mod status;
 mod style;
 pub(crate) mod table;
@@ -37,6 +40,25 @@ pub(crate) fn print(text: impl fmt::Display) -> io::Result<()> {
     }
 }
 
+/// Prints bytes on stdout exactly as they are: whoever asks for them wants nothing escaped.
+///
+/// # Errors
+/// As [`print`], and where they cannot be read.
+pub(crate) fn copy(bytes: &mut dyn io::Read) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    let done = io::copy(bytes, &mut stdout).and_then(|_| stdout.flush());
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
+/// What was brought back, and where it is now.
+pub(crate) fn restored(path: &TreePath, size: u64, to: &Path) -> String {
+    let to = escape::terminal(&to.display().to_string());
+    format!("{size} bytes that stood at `{}` are in `{to}`\n", escape::terminal(path.as_str()))
+}
+
 /// Prints a result as JSON on stdout, a value a document.
 ///
 /// # Errors
@@ -48,6 +70,13 @@ pub(crate) fn print_json(value: &(impl Serialize + ?Sized)) -> io::Result<()> {
 /// Prints an error on stderr. There is nowhere to report that it could not be.
 pub(crate) fn print_error(text: impl fmt::Display) {
     let _ = write!(io::stderr().lock(), "{text}");
+}
+
+/// Tells somebody who looks at stderr how things go. As for an error, there is nowhere to report that
+/// it could not be.
+pub(crate) fn print_note(text: impl fmt::Display) {
+    // In one piece, so that a line of the log does not come in between.
+    let _ = io::stderr().lock().write_all(text.to_string().as_bytes());
 }
 
 /// Prints what clap says: a help or version text on stdout, wrong usage on stderr.

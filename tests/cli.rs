@@ -250,8 +250,9 @@ fn a_file_stdin_and_a_revision_are_judged_like_a_directory() {
     place.write("one.md", BAD);
     let file = place.run(&["validate", "one.md"], &[]);
     assert!(file.code == 1 && file.stdout.contains(" --> one.md:1:1\n"), "{}", file.stdout);
-    let mut stdin = assert_cmd::Command::new(env!("CARGO_BIN_EXE_skill-sync"));
-    let output = stdin.env_clear().args(["validate", "-"]).write_stdin(BAD).output().expect("it ran");
+    let piped = std::fs::File::open(place.path().join("one.md")).expect("it was written");
+    let mut stdin = Command::new(env!("CARGO_BIN_EXE_skill-sync"));
+    let output = stdin.env_clear().args(["validate", "-"]).stdin(piped).output().expect("it ran");
     let stdout = String::from_utf8(output.stdout).expect("UTF-8");
     assert_eq!(output.status.code(), Some(1));
     assert!(stdout.contains(" --> stdin:1:1\n  |\n1 | ---\n"), "{stdout}");

@@ -13,6 +13,7 @@
 pub mod apply;
 pub mod cancel;
 pub mod desired;
+pub mod drift;
 pub mod finding;
 pub mod guard;
 pub mod ids;
@@ -22,6 +23,7 @@ pub mod orders;
 pub mod path;
 pub mod plan;
 pub mod policy;
+pub mod rebuild;
 pub mod reconcile;
 pub mod record;
 pub mod report;

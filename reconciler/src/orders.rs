@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CommitId, PassId, Timestamp};
+use crate::reconcile::OpenError;
 use crate::record::RecordError;
 use crate::report::Remedy;
 use crate::source::MirrorError;
@@ -19,6 +20,9 @@ const FEWEST_DIGITS: usize = 4;
 
 /// The most digits of a bare number that is taken for a pass; a longer one is the beginning of a commit.
 const PASS_DIGITS: usize = 6;
+
+/// How many characters a reason has at most.
+const LONGEST_REASON: usize = 300;
 
 /// Who gave an order, as the audit has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -273,6 +277,14 @@ pub fn digits(text: &str) -> Option<String> {
     is_id.then(|| text.to_ascii_lowercase())
 }
 
+/// Whether a reason is short enough to stand on every report.
+pub(crate) fn check_reason(reason: Option<&str>) -> Result<(), OrderError> {
+    match reason.map(|reason| reason.chars().count()) {
+        Some(length) if length > LONGEST_REASON => Err(OrderError::LongReason { length }),
+        _ => Ok(()),
+    }
+}
+
 /// Why an order was not taken. Nothing was recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum OrderError {
@@ -324,6 +336,15 @@ pub enum OrderError {
         /// The pass.
         pass: PassId,
     },
+    /// A reason is one sentence.
+    #[error("the reason has {length} characters; {LONGEST_REASON} is the most")]
+    LongReason {
+        /// How many it has.
+        length: usize,
+    },
+    /// The state cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// The record does not answer.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -335,12 +356,13 @@ pub enum OrderError {
 impl OrderError {
     /// Whether the order itself is wrong: asking again brings the same answer.
     pub fn is_wrong(&self) -> bool {
-        !matches!(self, Self::Record(_) | Self::Mirror(_))
+        !matches!(self, Self::Open(_) | Self::Record(_) | Self::Mirror(_))
     }
 
     /// Who must act.
     pub fn remedy(&self) -> Remedy {
         match self {
+            Self::Open(error) => error.remedy(),
             Self::Record(error) => error.remedy(),
             Self::Mirror(error) => error.remedy(),
             _ => Remedy::Person,

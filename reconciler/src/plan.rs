@@ -224,6 +224,14 @@ impl Plan {
         self.changes.is_empty()
     }
 
+    /// The paths at which something stands that is kept before the path is used.
+    pub fn kept(&self) -> impl Iterator<Item = &TreePath> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Keep { path, .. } => Some(path),
+            _ => None,
+        })
+    }
+
     /// Says what skills gain.
     pub(crate) fn say_gains(&mut self, gains: &BTreeMap<SkillId, Abilities>) {
         for change in &mut self.changes {

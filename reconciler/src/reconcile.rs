@@ -42,7 +42,7 @@ pub const MIRROR: &str = "repo.git";
 pub const DATABASE: &str = "state.db";
 
 /// The reference of the mirror that keeps the applied commit alive.
-const APPLIED: &str = "refs/skill-sync/applied";
+pub(crate) const APPLIED: &str = "refs/skill-sync/applied";
 
 /// Below it are the commits that were applied last: a rollback finds them without the network.
 const HISTORY: &str = "refs/skill-sync/history/";

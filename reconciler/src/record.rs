@@ -25,6 +25,7 @@ mod open;
 mod orders;
 mod passes;
 mod reading;
+mod rebuild;
 mod schema;
 mod verdicts;
 
@@ -42,6 +43,7 @@ pub use self::intent::Intent;
 pub use self::inventory::{Inventory, changed_stamps};
 pub use self::orders::APPLIED_KEPT;
 pub use self::passes::{INTERRUPTED, PassRow};
+pub use self::rebuild::{PreviousChain, Rebuilt, broken_name, set_aside};
 
 use self::audit::Appender;
 use self::error::Fault;

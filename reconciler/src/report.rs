@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::finding::{Finding, Held};
 use crate::ids::{CommitId, PassId, SkillId, Timestamp};
 use crate::observed::Unowned;
+use crate::path::TreePath;
 use crate::plan::SkillChange;
 use crate::policy::Excepted;
 use crate::trigger::Trigger;
@@ -203,6 +204,10 @@ pub struct Diff {
     pub changes: Vec<SkillChange>,
     /// The skills that would not be served as git has them.
     pub held: Vec<Held>,
+    /// The paths at which something stands that git does not have, drifted or taken over: it would be
+    /// kept first, and `drift` brings it back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<TreePath>,
     /// What the source holds besides skills and should not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Finding>,

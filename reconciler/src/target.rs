@@ -7,16 +7,20 @@
 mod lock;
 mod place;
 
+use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FileType, FlockOperation};
 use rustix::io::Errno;
 
 use crate::apply::Recent;
 use crate::cancel::{Cancel, Cancelled};
+use crate::observed::Stamp;
+use crate::path::TreePath;
 use crate::report::Remedy;
-use crate::volume::{Directory, is_same};
+use crate::volume::{Directory, is_same, kind};
 
 pub use lock::Holder;
 pub use place::default_state_dir;
@@ -73,8 +77,7 @@ pub enum TargetError {
     },
     /// Another controller has it.
     #[error(
-        "`{}` is in use by {holder}, and was for all of the {} that LOCK_WAIT allows; stop that one, or wait",
-        path.display(), humantime::format_duration(*waited)
+        "`{}` is in use by {holder}{}; stop that one, or wait", path.display(), Waited(*waited)
     )]
     Held {
         /// The state directory or the target.
@@ -101,6 +104,18 @@ pub enum TargetError {
     /// Asked to stop while waiting.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+/// How long it was waited for, where it was: only `run` does.
+struct Waited(Duration);
+
+impl fmt::Display for Waited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_zero() {
+            return Ok(());
+        }
+        write!(f, ", and was for all of the {} that LOCK_WAIT allows", humantime::format_duration(self.0))
+    }
 }
 
 impl TargetError {
@@ -212,6 +227,23 @@ impl Target {
     /// The target directory's path, for people.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The bytes of a file of this size below the target; none where there is no such file.
+    pub(crate) fn read(&self, path: &TreePath, size: u64) -> std::io::Result<Option<Vec<u8>>> {
+        let parent = path.as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
+        let opened = self.directory.below(parent).and_then(|parent| parent.file(path.file_name()));
+        let file = match opened {
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV | Errno::NXIO) => return Ok(None),
+            file => file?,
+        };
+        let stat = rustix::fs::fstat(&file)?;
+        if kind(&stat) != FileType::RegularFile || Stamp::of(&stat).size != size {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        file.take(size).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
     }
 
     pub(crate) fn directory(&self) -> &Directory {

@@ -93,6 +93,75 @@ Examples:
   # The commit that was applied last
   skill-sync status --dir ./skills -o json | jq -r .last_applied_revision";
 
+pub(crate) const CONFIRM: &str = "\
+Examples:
+  # What waits, and why?
+  skill-sync status
+
+  # The branch really is meant to lose most of its skills
+  skill-sync confirm 3f2a9c41d0b7
+
+Exit codes: those of the pass that follows.";
+
+pub(crate) const SUSPEND: &str = "\
+Examples:
+  # While an incident is looked into
+  skill-sync suspend --for 2h --reason incident-4711
+
+  # Until somebody says otherwise
+  skill-sync suspend
+
+Passes go on to fetch and say what waits. Drift is not put right either.";
+
+pub(crate) const ROLLBACK: &str = "\
+Examples:
+  # What was applied before what is applied now
+  skill-sync rollback HEAD~1
+
+  # What was applied by pass 12 (`skill-sync history` lists the passes), or a commit
+  skill-sync rollback pass:12
+  skill-sync rollback 3f2a9c41d0b7
+
+  # Follow the repository again
+  skill-sync resume
+
+A rollback is judged by today's rules and ends a suspension. Exit codes: those of the pass that follows.";
+
+pub(crate) const RESUME: &str = "\
+Examples:
+  # Follow the repository again after suspend or rollback
+  skill-sync resume
+
+Exit codes: those of the pass that follows.";
+
+pub(crate) const DRIFT: &str = "\
+Examples:
+  # What was overwritten, and by which pass?
+  skill-sync drift list
+
+  # A hand edit was good: look at it, to offer it upstream
+  skill-sync drift patch 12-1 | less";
+
+pub(crate) const DRIFT_LIST: &str = "\
+Examples:
+  # As JSON, for a script
+  skill-sync drift list -o json";
+
+pub(crate) const DRIFT_SHOW: &str = "\
+Examples:
+  # The bytes as they were
+  skill-sync drift show 12-1";
+
+pub(crate) const DRIFT_RESTORE: &str = "\
+Examples:
+  # To a file that is not there yet
+  skill-sync drift restore 12-1 --to edited.md";
+
+pub(crate) const DRIFT_PATCH: &str = "\
+Examples:
+  # Apply it in a clone of the repository, at the commit that is served
+  skill-sync drift patch | git -C ../skills apply --index";
+
 pub(crate) const HISTORY: &str = "\
 Examples:
   # The last 20 passes
@@ -123,6 +192,19 @@ Examples:
   skill-sync audit verify
 
 Exit codes: 0 whole, 1 broken (the first bad record is named), 2 error.";
+
+pub(crate) const STATE: &str = "\
+Examples:
+  # The database or the mirror is damaged: stop the service first
+  skill-sync state rebuild";
+
+pub(crate) const STATE_REBUILD: &str = "\
+Examples:
+  # Stop the service first; what is whole stays, and nothing on the target changes
+  skill-sync state rebuild
+
+  # Then a pass fetches what is missing
+  skill-sync once";
 
 pub(crate) const HEALTHCHECK: &str = "\
 Examples:

@@ -26,7 +26,7 @@ pub(crate) fn run(context: &Context, wait: bool, output: Output) -> Done {
     }
 }
 
-fn report(context: &Context, answer: Answer, output: Output) -> Done {
+pub(super) fn report(context: &Context, answer: Answer, output: Output) -> Done {
     let report: PassReport = service::read(answer)?;
     context.print(output.format, &report)?;
     Ok(ExitCode::from(report.outcome.exit_code()))

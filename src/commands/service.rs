@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use hyper::{Method, StatusCode};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{Context, Failure};
 use crate::control::{Answer, AskError, Client};
@@ -24,10 +25,21 @@ pub(super) fn ask(
     path: &str,
     patience: Duration,
 ) -> Result<Result<Answer, AskError>, Failure> {
+    send(context, method, path, None, patience)
+}
+
+/// The same with a body.
+pub(super) fn send(
+    context: &Context,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+    patience: Duration,
+) -> Result<Result<Answer, AskError>, Failure> {
     let client = Client::new(&context.state()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start a thread to ask with")?;
-    Ok(runtime.block_on(client.ask(method, path, patience)))
+    Ok(runtime.block_on(client.send(method, path, body, patience)))
 }
 
 /// Reads what the service answered.

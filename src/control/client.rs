@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::{Method, Request, StatusCode};
@@ -87,10 +87,24 @@ impl Client {
         path: &str,
         patience: Duration,
     ) -> Result<Answer, AskError> {
+        self.send(method, path, None, patience).await
+    }
+
+    /// The same with a body.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        patience: Duration,
+    ) -> Result<Answer, AskError> {
         let at = socket_path(&self.state).display().to_string();
         let asked = async {
             let stream = self.connect().await.map_err(|error| unreachable(&at, error))?;
-            exchange(stream, &at, method, path).await
+            exchange(stream, &at, method, path, body).await
         };
         within(patience, &at, asked).await
     }
@@ -113,7 +127,7 @@ pub(crate) async fn ask_network(
     let at = address.to_string();
     let asked = async {
         let stream = TcpStream::connect(address).await.map_err(|error| unreachable(&at, error))?;
-        exchange(stream, &at, Method::GET, path).await
+        exchange(stream, &at, Method::GET, path, None).await
     };
     within(patience, &at, asked).await
 }
@@ -140,13 +154,19 @@ async fn exchange(
     at: &str,
     method: Method,
     path: &str,
+    body: Option<&Value>,
 ) -> Result<Answer, AskError> {
     let not_understood = |source: Box<dyn std::error::Error + Send + Sync>| AskError::NotUnderstood {
         at: at.to_owned(),
         source,
     };
     let request = Request::builder().method(method).uri(path).header("host", "localhost");
-    let request = request.body(Empty::<Bytes>::new()).map_err(|e| not_understood(e.into()))?;
+    let request = match body {
+        Some(_) => request.header("content-type", "application/json"),
+        None => request,
+    };
+    let body = Full::new(body.map(Value::to_string).unwrap_or_default().into());
+    let request = request.body::<Full<Bytes>>(body).map_err(|e| not_understood(e.into()))?;
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|e| not_understood(e.into()))?;
     let driven = tokio::spawn(connection);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use reconciler::orders::{Actor, Command, OrderError, Orders};
 use reconciler::report::{Diff, PassReport};
 use reconciler::trigger::Trigger;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -20,12 +21,52 @@ pub(super) enum Order {
         /// Who waits.
         answer: oneshot::Sender<Arc<PassReport>>,
     },
+    /// An operator ordered something: it is taken before the next pass, which heeds it.
+    Command(Given),
     /// Somebody asks what a pass would do.
     Look(Asker),
     /// A webhook came, under this delivery id where it had one.
     Delivery(Option<String>),
     /// The service ends.
     Stop,
+}
+
+/// An operator's order on its way to the engine.
+pub(super) struct Given {
+    pub(super) command: Command,
+    pub(super) actor: Actor,
+    /// Hears whether it was taken, and what stands then.
+    pub(super) taken: oneshot::Sender<Result<Orders, OrderError>>,
+    /// Waits for the pass after it.
+    pub(super) answer: oneshot::Sender<Arc<PassReport>>,
+}
+
+/// What came of an operator's order.
+pub(crate) struct Taken {
+    /// What stands now.
+    pub orders: Orders,
+    report: oneshot::Receiver<Arc<PassReport>>,
+}
+
+impl Taken {
+    /// The report of the pass that heeds the order.
+    ///
+    /// # Errors
+    /// [`Stopped`] where the service ends before that pass did, and where the pass gave no report.
+    pub(crate) async fn report(self) -> Result<Arc<PassReport>, Stopped> {
+        self.report.await.map_err(|_| Stopped)
+    }
+}
+
+/// Why an operator's order was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// The engine says no.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// The service ends.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// The service is stopping: no pass will answer any more.
@@ -79,6 +120,18 @@ impl Handle {
         let (answer, report) = oneshot::channel();
         self.order(Order::Pass { trigger, answer }).await?;
         report.await.map_err(|_| Stopped)
+    }
+
+    /// Gives the engine an order, as soon as no pass runs; a pass that heeds it follows.
+    ///
+    /// # Errors
+    /// What the engine says, and [`Stopped`] once the service ends.
+    pub(crate) async fn command(&self, command: Command, actor: Actor) -> Result<Taken, CommandError> {
+        let (taken, answered) = oneshot::channel();
+        let (answer, report) = oneshot::channel();
+        self.order(Order::Command(Given { command, actor, taken, answer })).await?;
+        let orders = answered.await.map_err(|_| Stopped)??;
+        Ok(Taken { orders, report })
     }
 
     /// What a pass would do now, after a fetch; nothing is changed, and nothing is recorded. Whoever

@@ -4,6 +4,7 @@
 use std::sync::mpsc as blocking;
 
 use reconciler::ids::PassId;
+use reconciler::orders::{Confirmation, Suspension};
 use reconciler::report::{Remedy, StagesMs};
 
 use super::*;
@@ -68,12 +69,28 @@ impl Reconciler for Script {
         Passed { report, served: Arc::new(served), audit_records: 0 }
     }
 
+    fn command(&mut self, command: &Command, actor: Actor) -> Result<Orders, OrderError> {
+        match command {
+            Command::Rollback { revision } => Err(OrderError::Malformed { text: revision.clone() }),
+            Command::Confirm { .. } => {
+                let (commit, at) = ("c".repeat(40).parse().expect("an id"), Timestamp::from_millis(0));
+                Ok(Orders { confirmed: Some(Confirmation { commit, actor, at }), ..Orders::default() })
+            }
+            Command::Suspend { reason, .. } => {
+                let (at, reason) = (Timestamp::from_millis(0), reason.clone());
+                let suspended = Suspension { actor, at, until: None, reason };
+                Ok(Orders { suspended: Some(suspended), ..Orders::default() })
+            }
+            Command::Resume => Ok(Orders::default()),
+        }
+    }
+
     fn look(&mut self, cancel: &Cancel) -> Result<Diff, NoDiff> {
         self.looks.send(()).expect("the story listens");
         let remedy = match self.gate.recv().expect("the story goes on") {
             Step::End(outcome, _) if outcome.is_converged() => {
-                let (changes, held, warnings, unowned) = Default::default();
-                return Ok(Diff { revision: None, changes, held, warnings, unowned });
+                let (changes, held, kept, warnings, unowned) = Default::default();
+                return Ok(Diff { revision: None, changes, held, kept, warnings, unowned });
             }
             Step::End(Outcome::Guarded, _) => Remedy::Confirm,
             Step::End(..) => Remedy::Retry(None),
@@ -119,7 +136,8 @@ impl Story {
             passes: 0,
         };
         let intervals = Intervals { poll: POLL, recheck: POLL * 12 };
-        let (daemon, handle) = Daemon::new(script, Arc::default(), intervals, Metrics::new(), Cancel::new());
+        let told = (Metrics::new(), Voice::Log);
+        let (daemon, handle) = Daemon::new(script, Arc::default(), intervals, told, Cancel::new());
         Self { handle, began, looks, gate, remembered, daemon: tokio::spawn(daemon.run()) }
     }
 

@@ -66,7 +66,7 @@ impl FromRequestParts<Arc<Service>> for Named {
 }
 
 /// A query that is read into a value; what does not fit is a 400 that says so.
-pub(super) struct Asked<T>(T);
+pub(super) struct Asked<T>(pub(super) T);
 
 impl<T: serde::de::DeserializeOwned> FromRequestParts<Arc<Service>> for Asked<T> {
     type Rejection = Problem;
@@ -85,7 +85,7 @@ impl<T: serde::de::DeserializeOwned> FromRequestParts<Arc<Service>> for Asked<T>
 #[serde(deny_unknown_fields)]
 pub(super) struct Wait {
     #[serde(default)]
-    wait: bool,
+    pub(super) wait: bool,
 }
 
 /// `POST /reconcile`: brings a pass; with `?wait=true` the answer is the report of one whose fetch

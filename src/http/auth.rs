@@ -8,6 +8,7 @@ use axum::http::header::{AUTHORIZATION, FORWARDED, HOST};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use reconciler::orders::Actor;
 use sha2::Sha256;
 
 use super::error::Problem;
@@ -43,8 +44,8 @@ impl<T> fmt::Debug for SecretSource<T> {
 pub(crate) enum Peer {
     /// Somebody on the network.
     Network(SocketAddr),
-    /// Our own user, or root, on the control socket.
-    Operator,
+    /// Our own user, or root, on the control socket: by its id.
+    Operator(u32),
 }
 
 impl Peer {
@@ -52,7 +53,15 @@ impl Peer {
     pub(crate) fn ip(self) -> Option<IpAddr> {
         match self {
             Self::Network(address) => Some(address.ip().to_canonical()),
-            Self::Operator => None,
+            Self::Operator(_) => None,
+        }
+    }
+
+    /// Who that is in the audit.
+    pub(crate) fn actor(self) -> Actor {
+        match self {
+            Self::Network(_) => Actor::api(),
+            Self::Operator(uid) => Actor::cli(uid),
         }
     }
 
@@ -85,7 +94,7 @@ pub(crate) async fn check(
 ) -> Result<(), Problem> {
     let peer = request.extensions.get::<Peer>().copied();
     match (peer, token) {
-        (Some(Peer::Operator), _) => Ok(()),
+        (Some(Peer::Operator(_)), _) => Ok(()),
         (_, Some(token)) => check_token(token, &request.headers).await,
         (Some(peer), None) if access == Access::Read => check_local(peer, request),
         _ => Err(Problem::new(

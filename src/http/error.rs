@@ -4,10 +4,11 @@ use axum::Json;
 use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use reconciler::report::Remedy;
+use reconciler::orders::OrderError;
+use reconciler::report::{Remedy, error_text};
 use serde_json::json;
 
-use crate::daemon::{NoDiff, Stopped};
+use crate::daemon::{CommandError, NoDiff, Stopped};
 
 /// An answer that is not what was asked for: what, why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,28 @@ impl Problem {
     /// The same, with the number of seconds after which asking again makes sense.
     pub(crate) fn after(self, seconds: u16) -> Self {
         self.with(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Stopped(stopped) => stopped.into(),
+            CommandError::Order(error) if !error.is_wrong() => {
+                tracing::error!(error = error_text(&error), "an order was not taken");
+                Self::unavailable("the order could not be recorded; the log says why")
+            }
+            CommandError::Order(error) => {
+                let status = match error {
+                    OrderError::NoSuchCommit { .. }
+                    | OrderError::NoSuchPass { .. }
+                    | OrderError::TooFarBack { .. } => StatusCode::NOT_FOUND,
+                    OrderError::Ambiguous { .. } => StatusCode::CONFLICT,
+                    _ => StatusCode::BAD_REQUEST,
+                };
+                Self::new(status, error.to_string())
+            }
+        }
     }
 }
 

@@ -337,7 +337,7 @@ async fn with_a_token_configured_only_the_token_counts() {
         assert_eq!(site.status_of(peer, with_token(get("/status", "x"), "")).await, 401);
         assert_eq!(site.status_of(peer, with_token(get("/status", "x"), TOKEN)).await, 200);
     }
-    assert_eq!(site.status_of(Peer::Operator, get("/status", "localhost")).await, 200);
+    assert_eq!(site.status_of(Peer::Operator(0), get("/status", "localhost")).await, 200);
     let unreadable = SecretSource::new(|| Err("gone".to_owned()));
     let site = Site::with(Options { api_token: Some(unreadable), ..options() }).await;
     assert_eq!(site.status_of(from(FORGE), with_token(get("/status", "x"), TOKEN)).await, 503);
@@ -366,20 +366,20 @@ async fn without_a_token_this_machine_may_look_and_nobody_may_change() {
         || Request::post("/reconcile").header("host", "localhost").body(Body::empty()).expect("a request");
     assert_eq!(site.status_of(from("127.0.0.1"), change()).await, 403);
     assert_eq!(site.status_of(from("127.0.0.1"), with_token(change(), TOKEN)).await, 403);
-    assert_eq!(site.status_of(Peer::Operator, change()).await, 202);
+    assert_eq!(site.status_of(Peer::Operator(0), change()).await, 202);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_reconcile_that_waits_gets_the_report_of_a_new_pass() {
     let mut site = Site::with(options()).await;
     let post = |path: &str| Request::post(path).body(Body::empty()).expect("a request");
-    let (status, _, body) = site.ask(Peer::Operator, post("/reconcile")).await;
+    let (status, _, body) = site.ask(Peer::Operator(0), post("/reconcile")).await;
     assert_eq!((status.as_u16(), body), (202, json!({ "pass": null })));
     assert_eq!(site.story.next().await, Trigger::Manual);
 
     let router = site.router.clone();
     let mut request = post("/reconcile?wait=true");
-    request.extensions_mut().insert(Peer::Operator);
+    request.extensions_mut().insert(Peer::Operator(0));
     let waiting = tokio::spawn(router.oneshot(request));
     tokio::task::yield_now().await;
     site.story.end(Outcome::InSync).await;
@@ -389,7 +389,7 @@ async fn a_reconcile_that_waits_gets_the_report_of_a_new_pass() {
     let bytes = response.into_body().collect().await.expect("a body").to_bytes();
     let report: PassReport = serde_json::from_slice(&bytes).expect("a pass report");
     assert_eq!((report.pass.0, report.outcome), (3, Outcome::Applied));
-    assert_eq!(site.status_of(Peer::Operator, post("/reconcile?wait=perhaps")).await, 400);
+    assert_eq!(site.status_of(Peer::Operator(0), post("/reconcile?wait=perhaps")).await, 400);
 }
 
 #[tokio::test(start_paused = true)]
@@ -442,7 +442,7 @@ async fn what_is_not_there_is_a_problem_too() {
     ];
     for (request, expected) in cases {
         let path = request.uri().clone();
-        let (status, head, body) = site.ask(Peer::Operator, request).await;
+        let (status, head, body) = site.ask(Peer::Operator(0), request).await;
         assert_eq!(status.as_u16(), expected, "{path}");
         assert_eq!(head.headers()["content-type"], "application/problem+json", "{path}");
         assert_eq!(body["status"], expected, "{path}");
@@ -454,7 +454,7 @@ async fn what_is_not_there_is_a_problem_too() {
 async fn the_status_is_told_also_where_no_record_can_be_read() {
     let site = Site::with(options()).await;
     std::fs::write(site.state.path().join("state.db"), "broken").expect("written");
-    let (status, _, body) = site.ask(Peer::Operator, get("/status", "x")).await;
+    let (status, _, body) = site.ask(Peer::Operator(0), get("/status", "x")).await;
     assert_eq!(status.as_u16(), 200);
     let (ready, stalled) = (&body["conditions"][0], &body["conditions"][2]);
     assert_eq!((&ready["type"], &ready["status"]), (&json!("Ready"), &json!("False")));

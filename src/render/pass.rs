@@ -4,6 +4,8 @@ use std::fmt;
 
 use reconciler::finding::{Finding, Held};
 use reconciler::observed::Unowned;
+use reconciler::orders::Suspension;
+use reconciler::path::TreePath;
 use reconciler::plan::{FileAction, SkillAction, SkillChange};
 use reconciler::report::{Diff, Outcome, PassReport};
 
@@ -23,6 +25,9 @@ impl fmt::Display for Text<'_, PassReport> {
         list(f, style, &report.changes, &report.held)?;
         security(f, style, report)?;
         besides(f, style, &report.warnings, &report.unowned)?;
+        if let Some(note) = &report.note {
+            writeln!(f, "  {:7} {}", style.paint(Tone::Notice, "note"), Terminal(note))?;
+        }
         match &report.error {
             Some(error) => writeln!(f, "  {}: {}", style.paint(Tone::Bad, "error"), Terminal(error)),
             None => Ok(()),
@@ -40,14 +45,21 @@ impl fmt::Display for Text<'_, Diff> {
             write!(f, "{} {}", if changes.is_empty() { " at" } else { "" }, revision.short())?;
         }
         writeln!(f, "{}", counts(changes, held))?;
-        changes.iter().try_for_each(|change| write_change(f, style, change))?;
+        changes.iter().try_for_each(|change| write_change(f, style, change, &diff.kept))?;
+        write_kept(f, style, diff)?;
         // Since when is told by a pass: one that was not made holds nothing yet.
         held.iter().try_for_each(|held| write_held(f, style, held, ""))?;
         besides(f, style, &diff.warnings, &diff.unowned)
     }
 }
 
-fn word(outcome: Outcome) -> String {
+impl fmt::Display for Text<'_, Suspension> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}; passes look and change nothing", Terminal(self.0))
+    }
+}
+
+pub(super) fn word(outcome: Outcome) -> String {
     outcome.to_string().replace('_', " ")
 }
 
@@ -69,7 +81,7 @@ const ACTIONS: [(SkillAction, &str, &str); 5] = [
     (SkillAction::Adopt, "adopt", "adopted"),
 ];
 
-fn counts(changes: &[SkillChange], held: &[Held]) -> String {
+pub(super) fn counts(changes: &[SkillChange], held: &[Held]) -> String {
     let of = |action| changes.iter().filter(|change| change.action == action).count();
     let actions = ACTIONS.iter().map(|(action, _, done)| (of(*action), *done));
     let parts: Vec<String> = actions
@@ -80,12 +92,22 @@ fn counts(changes: &[SkillChange], held: &[Held]) -> String {
     if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
 }
 
+/// The word for what happened to a skill.
+pub(super) fn done(action: SkillAction) -> &'static str {
+    ACTIONS.iter().find(|(known, ..)| *known == action).map_or("", |(_, _, done)| done)
+}
+
 fn list(f: &mut fmt::Formatter<'_>, style: Style, changes: &[SkillChange], held: &[Held]) -> fmt::Result {
-    changes.iter().try_for_each(|change| write_change(f, style, change))?;
+    changes.iter().try_for_each(|change| write_change(f, style, change, &[]))?;
     held.iter().try_for_each(|held| write_held(f, style, held, &format!(", held since {}", held.since)))
 }
 
-fn write_change(f: &mut fmt::Formatter<'_>, style: Style, change: &SkillChange) -> fmt::Result {
+fn write_change(
+    f: &mut fmt::Formatter<'_>,
+    style: Style,
+    change: &SkillChange,
+    kept: &[TreePath],
+) -> fmt::Result {
     let action = ACTIONS.iter().find(|(action, ..)| *action == change.action);
     let action = style.paint(Tone::Strong, action.map_or("", |(_, word, _)| word));
     writeln!(f, "  {action:7} {}: {}", Terminal(&change.skill), change.why)?;
@@ -95,7 +117,23 @@ fn write_change(f: &mut fmt::Formatter<'_>, style: Style, change: &SkillChange) 
             FileAction::Update => style.paint(Tone::Notice, '~'),
             FileAction::Remove => style.paint(Tone::Bad, '-'),
         };
-        writeln!(f, "          {sign} {}", Terminal(&file.path))?;
+        let keeps = if kept.contains(&file.path) { ", what stands there is kept" } else { "" };
+        writeln!(f, "          {sign} {}{keeps}", Terminal(&file.path))?;
+    }
+    Ok(())
+}
+
+/// What is kept besides the files that change: a directory, or what stands where one is needed.
+fn write_kept(f: &mut fmt::Formatter<'_>, style: Style, diff: &Diff) -> fmt::Result {
+    let files = || diff.changes.iter().flat_map(|change| &change.files);
+    let besides = diff.kept.iter().filter(|path| files().all(|file| file.path != **path));
+    for path in besides {
+        writeln!(
+            f,
+            "  {:7} {}: what stands there makes room",
+            style.paint(Tone::Notice, "kept"),
+            Terminal(path)
+        )?;
     }
     let gains = &change.gains;
     let kinds = [
@@ -120,7 +158,13 @@ fn write_held(f: &mut fmt::Formatter<'_>, style: Style, held: &Held, since: &str
         None => "nothing of it is served".to_owned(),
     };
     writeln!(f, "  {:7} {skill}: {serving}{since}", style.paint(Tone::Notice, "held"))?;
-    write!(f, "          {}", Terminal(&held.path))?;
+    f.write_str("          ")?;
+    write_place(f, held)
+}
+
+/// Where and why a skill is held.
+pub(super) fn write_place(f: &mut fmt::Formatter<'_>, held: &Held) -> fmt::Result {
+    write!(f, "{}", Terminal(&held.path))?;
     if let Some(line) = held.line {
         write!(f, ":{line}")?;
     }

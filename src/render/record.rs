@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use reconciler::apply::KeptKind;
 use reconciler::ids::CommitId;
-use reconciler::record::{AuditRecord, INTERRUPTED, PassRow, Verified};
+use reconciler::rebuild::Done;
+use reconciler::record::{AuditRecord, Drifted, INTERRUPTED, PassRow, PreviousChain, Verified};
 use reconciler::report::Outcome;
 
 use super::Text;
@@ -59,6 +61,59 @@ impl fmt::Display for Text<'_, [AuditRecord]> {
             ]);
         }
         table.fmt(f)
+    }
+}
+
+impl fmt::Display for Text<'_, [Drifted]> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new(&["ID", "AT", "PASS", "BYTES", "SKILL", "PATH", "WAS"], self.1);
+        for kept in self.0 {
+            table.row([
+                Cell::new(&kept.id),
+                Cell::new(kept.at),
+                Cell::new(kept.pass),
+                Cell::new(kept.size),
+                Cell::new(kept.skill.as_ref().map_or("-", |skill| skill.as_str())),
+                Cell::new(&kept.path),
+                Cell::new(match kept.kind {
+                    KeptKind::Blob(_) => "a file",
+                    KeptKind::Link(_) => "a link",
+                    KeptKind::Aside(_) => "moved aside",
+                    KeptKind::Nothing => "without bytes",
+                }),
+            ]);
+        }
+        table.fmt(f)
+    }
+}
+
+impl fmt::Display for Text<'_, Done> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(done, style) = *self;
+        if done.database.is_none() && done.mirror.is_none() {
+            let whole = style.paint(Tone::Good, "whole");
+            return writeln!(f, "{whole}: database and mirror can be used; nothing was changed");
+        }
+        let skills = if done.skills == 1 { "1 skill is" } else { &format!("{} skills are", done.skills) };
+        writeln!(
+            f,
+            "{}: {skills} owned; nothing on the target was changed",
+            style.paint(Tone::Good, "rebuilt")
+        )?;
+        for (what, aside) in [("database", &done.database), ("mirror", &done.mirror)] {
+            if let Some(aside) = aside {
+                writeln!(f, "  {what:8} set aside as {}", Terminal(aside.display()))?;
+            }
+        }
+        match &done.previous {
+            Some(PreviousChain { records, head }) => {
+                writeln!(f, "  audit    begins anew and names the {records} records before it, head {head}")
+            }
+            None if done.database.is_some() => {
+                writeln!(f, "  audit    begins anew; the old one cannot be read")
+            }
+            None => Ok(()),
+        }
     }
 }
 

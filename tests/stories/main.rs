@@ -83,6 +83,7 @@ stories! {
     conflict_of_an_update_keeps_the_last_good_version,
     same_bytes_are_adopted,
     adopt_takes_over,
+    adopt_on_the_first_run,
     missing_skills_path_is_guarded,
     empty_skills_path_is_guarded,
     removal_of_most_skills_is_guarded,

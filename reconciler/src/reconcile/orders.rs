@@ -20,12 +20,11 @@ use crate::source::{self, Ancestry, ByDigits, Fetched, Progress, Reference, Sour
 use crate::target::Locked;
 
 impl Engine {
-    /// Takes an order: from here on every pass heeds it, after a restart too. What it says of itself is
-    /// for the pass that the caller runs next.
+    /// Takes an order: from here on every pass heeds it, after a restart too. Says what stands now.
     ///
     /// # Errors
     /// [`OrderError`]; nothing was recorded then.
-    pub fn command(&mut self, command: &Command, actor: Actor) -> Result<(), OrderError> {
+    pub fn command(&mut self, command: &Command, actor: Actor) -> Result<Orders, OrderError> {
         let at = Timestamp::now();
         match command {
             Command::Confirm { revision } => {
@@ -33,6 +32,7 @@ impl Engine {
                 self.record.confirm(&Confirmation { commit, actor, at })?;
             }
             Command::Suspend { lasting, reason } => {
+                orders::check_reason(reason.as_deref())?;
                 let until = lasting.map(|lasting| later(at, lasting));
                 self.record.suspend(&Suspension { actor, at, until, reason: reason.clone() })?;
             }
@@ -44,7 +44,7 @@ impl Engine {
                 self.record.pin(&Pin { commit, actor, at })?;
             }
         }
-        Ok(())
+        Ok(self.record.orders()?)
     }
 
     /// The commit that a confirmation is for: by its first digits the one that waits, else one of the

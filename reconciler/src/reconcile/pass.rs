@@ -194,7 +194,8 @@ impl Engine {
         let mut plan = pass.step.map(|step| step.plan).unwrap_or_default();
         plan.changes.splice(..0, pass.unpublished);
         let warnings = pass.judged.map(|judged| judged.strays).unwrap_or_default();
-        Diff { revision: pass.revision, changes: plan.changes, held, warnings, unowned: plan.unowned }
+        let (revision, kept) = (pass.revision, plan.kept().cloned().collect());
+        Diff { revision, changes: plan.changes, held, kept, warnings, unowned: plan.unowned }
     }
 
     /// What is served after this pass.

@@ -63,6 +63,8 @@ pub enum Kind {
     Rewound,
     /// The volume was found to be newer than this record.
     Restored,
+    /// The record, the mirror or both were made again from what is served.
+    Rebuilt,
 }
 
 impl Kind {
@@ -85,6 +87,7 @@ impl Kind {
             Self::Resumed => "resumed",
             Self::Rewound => "rewound",
             Self::Restored => "restored",
+            Self::Rebuilt => "rebuilt",
         }
     }
 }

@@ -4,11 +4,12 @@
 //! remote deletes stays. Nothing in it is ever collected or repacked.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorClass, ErrorCode, FileMode as GitMode, Oid, Repository, Signature};
+use git2::{ErrorClass, ErrorCode, FileMode as GitMode, ObjectType, Oid, Repository, Signature};
 
 use super::durable::Durable;
 use super::{libgit2, sweep};
@@ -182,6 +183,44 @@ impl Mirror {
     pub fn read_blob(&self, id: BlobId) -> Result<Vec<u8>, MirrorError> {
         let blob = self.repository.find_blob(id.oid()).map_err(|e| self.damaged(&format!("blob {id}"), e))?;
         Ok(blob.content().to_vec())
+    }
+
+    /// Adds a blob; what keeps it alive is another's affair.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn add_blob(&self, bytes: &[u8]) -> Result<(), MirrorError> {
+        self.repository.blob(bytes).map(drop).map_err(|e| self.unwritten("a blob", e))
+    }
+
+    /// Reads everything that our references keep alive, history aside; libgit2 compares each object with
+    /// its id.
+    ///
+    /// # Errors
+    /// What is missing or damaged.
+    pub fn check(&self) -> Result<(), MirrorError> {
+        let references = self.repository.references_glob("refs/skill-sync/*");
+        let references = references.map_err(|e| self.damaged("its references", e))?;
+        let mut waiting = Vec::new();
+        for reference in references {
+            let commit = reference.and_then(|reference| reference.peel_to_commit());
+            waiting.push(commit.map_err(|e| self.damaged("a reference's commit", e))?.tree_id());
+        }
+        let odb = self.repository.odb().map_err(|e| self.damaged("its objects", e))?;
+        let mut seen = HashSet::new();
+        while let Some(id) = waiting.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let object = odb.read(id).map_err(|e| self.damaged(&format!("object {id}"), e))?;
+            if object.kind() == ObjectType::Tree {
+                let tree = self.repository.find_tree(id);
+                let tree = tree.map_err(|e| self.damaged(&format!("tree {id}"), e))?;
+                let ours = tree.iter().filter(|entry| entry.kind() != Some(ObjectType::Commit));
+                waiting.extend(ours.map(|entry| entry.id()));
+            }
+        }
+        Ok(())
     }
 
     /// Tells how many bytes a blob has, without reading it.

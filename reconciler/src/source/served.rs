@@ -9,13 +9,18 @@ use git2::{FileMode as GitMode, ObjectType, Oid, TreeWalkMode, TreeWalkResult};
 
 use super::libgit2::open_bare;
 use super::mirror::{Mirror, MirrorError};
-use crate::ids::TreeId;
+use crate::ids::{CommitId, TreeId};
 use crate::tree::{FileMode, FileVersion, SkillVersion, Skills};
 
 /// The commit whose tree is what is served.
 const SERVED: &str = "refs/skill-sync/served";
 
 impl Mirror {
+    /// The commit whose tree is what is served; none where nothing was.
+    pub(crate) fn served_commit(&self) -> Option<CommitId> {
+        self.git().refname_to_id(SERVED).ok().map(CommitId::from)
+    }
+
     /// Writes the served set as a tree and keeps it alive by a commit under `refs/skill-sync/served`,
     /// from which a lost database is made again; durable after the next [`sync`](Self::sync).
     ///

@@ -103,6 +103,7 @@ fn a_difference_says_would_and_names_what_is_not_ours() {
         revision: revision(),
         changes: vec![update("golden-horde")],
         held: vec![held(None)],
+        kept: Vec::new(),
         warnings: Vec::new(),
         unowned: (0..7).map(unowned).collect(),
     };

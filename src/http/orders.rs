@@ -1,0 +1,155 @@
+//! The operator's orders over HTTP: each is on record before it is answered, and a pass that heeds it
+//! follows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{FromRequest, FromRequestParts as _, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use reconciler::ids::CommitId;
+use reconciler::orders::{Actor, Command};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::Service;
+use super::api::{Asked, MayChange, Wait};
+use super::auth::Peer;
+use super::error::Problem;
+use super::limits::BodyError;
+
+/// The largest body of an order, in bytes.
+const BODY: usize = 16 << 10;
+
+/// An order: who gives it, whether the pass after it is waited for, and what is said.
+pub(super) struct Given<T> {
+    actor: Actor,
+    wait: bool,
+    said: T,
+}
+
+impl<T: DeserializeOwned> FromRequest<Arc<Service>> for Given<T> {
+    type Rejection = Problem;
+
+    /// Nobody's body is read before it is known that they may change something.
+    async fn from_request(request: Request, service: &Arc<Service>) -> Result<Self, Problem> {
+        let (mut head, body) = request.into_parts();
+        MayChange::from_request_parts(&mut head, service).await?;
+        let Asked(Wait { wait }) = Asked::from_request_parts(&mut head, service).await?;
+        let peer = head.extensions.get::<Peer>().copied();
+        let actor = peer.map_or_else(Actor::api, Peer::actor);
+        let read = service.bodies.read(body, BODY, service.limits.patience, false).await;
+        let bytes = read.map_err(not_read)?.bytes;
+        // An order that says nothing more needs no body.
+        let text = if bytes.is_empty() { b"{}".as_slice() } else { &bytes };
+        let said = serde_json::from_slice(text).map_err(|error| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                format!("the body is not the JSON that was expected: {error}"),
+            )
+        })?;
+        Ok(Self { actor, wait, said })
+    }
+}
+
+fn not_read(error: BodyError) -> Problem {
+    match error {
+        BodyError::TooLarge => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is over {BODY} bytes"))
+        }
+        BodyError::TooSlow => Problem::too_slow(),
+        BodyError::NoRoom => Problem::unavailable("too many requests at once; send it again").after(10),
+        BodyError::Broken => Problem::new(StatusCode::BAD_REQUEST, "the body broke off"),
+    }
+}
+
+/// A revision, and nothing else.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Revision {
+    revision: String,
+}
+
+/// How long, and why.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pause {
+    #[serde(rename = "for")]
+    lasting: Option<String>,
+    reason: Option<String>,
+}
+
+/// Nothing.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+/// `POST /confirm {"revision"}`: the commit that waits may be applied.
+pub(super) async fn confirm(
+    State(service): State<Arc<Service>>,
+    given: Given<Revision>,
+) -> Result<Response, Problem> {
+    let Given { actor, wait, said: Revision { revision } } = given;
+    let taken = service.daemon.command(Command::Confirm { revision }, actor).await?;
+    let commit = taken.orders.confirmed.as_ref().map(|confirmed| confirmed.commit);
+    answer(taken, wait, commit).await
+}
+
+/// `POST /rollback {"revision"}`: a revision is served again, and stays.
+pub(super) async fn rollback(
+    State(service): State<Arc<Service>>,
+    given: Given<Revision>,
+) -> Result<Response, Problem> {
+    let Given { actor, wait, said: Revision { revision } } = given;
+    let taken = service.daemon.command(Command::Rollback { revision }, actor).await?;
+    let commit = taken.orders.pinned.as_ref().map(|pin| pin.commit);
+    answer(taken, wait, commit).await
+}
+
+/// `POST /resume`: suspension and pin are over.
+pub(super) async fn resume(
+    State(service): State<Arc<Service>>,
+    given: Given<Nothing>,
+) -> Result<Response, Problem> {
+    let taken = service.daemon.command(Command::Resume, given.actor).await?;
+    answer(taken, given.wait, None).await
+}
+
+/// `POST /suspend {"for", "reason"}`: answered with what stands then.
+pub(super) async fn suspend(
+    State(service): State<Arc<Service>>,
+    given: Given<Pause>,
+) -> Result<Response, Problem> {
+    let Pause { lasting, reason } = given.said;
+    let lasting = lasting.as_deref().map(duration).transpose()?;
+    let taken = service.daemon.command(Command::Suspend { lasting, reason }, given.actor).await?;
+    Ok(Json(json!({ "suspended": taken.orders.suspended })).into_response())
+}
+
+fn duration(text: &str) -> Result<Duration, Problem> {
+    let parsed = humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero());
+    parsed.ok_or_else(|| {
+        let detail = "`for` is not a duration such as `90s`, `5m` or `1h30m`";
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    })
+}
+
+/// With `?wait=true` the report of the pass that heeds the order; else that it is on record, and for
+/// which commit.
+async fn answer(
+    taken: crate::daemon::Taken,
+    wait: bool,
+    revision: Option<CommitId>,
+) -> Result<Response, Problem> {
+    if wait {
+        let report = taken.report().await?;
+        return Ok(Json(&*report).into_response());
+    }
+    let mut body = json!({ "pass": null });
+    if let Some(revision) = revision {
+        body["revision"] = json!(revision);
+    }
+    Ok((StatusCode::ACCEPTED, Json(body)).into_response())
+}
