@@ -149,22 +149,18 @@ impl Policy {
         Finding { severity, ..finding.clone() }
     }
 
-    /// Why a skill must not be served; none where it may. `digests` are those of its files.
-    pub(crate) fn denies<'a>(
-        &self,
-        skill: &SkillId,
-        digests: impl Iterator<Item = &'a Digest> + Clone,
-    ) -> Option<&str> {
+    /// Why a skill must not be served; none where it may. `has` says whether a file of it has a digest.
+    pub(crate) fn denies(&self, skill: &SkillId, has: impl Fn(&Digest) -> bool) -> Option<&str> {
         let denial = self.denials.iter().find(|denial| match &denial.what {
             Denied::Skill(glob) => glob.is_match(skill.as_str()),
-            Denied::Digest(denied) => digests.clone().any(|digest| digest == denied),
+            Denied::Digest(denied) => has(denied),
         });
         denial.map(|denial| denial.reason.as_str())
     }
 
     /// Why a served version must not be served; none where it may.
     pub(crate) fn denies_served(&self, skill: &SkillId, version: &SkillVersion) -> Option<&str> {
-        self.denies(skill, version.files.values().map(|file| &file.digest))
+        self.denies(skill, |denied| version.files.values().any(|file| file.digest == *denied))
     }
 
     /// Exceptions that have ended, or will within a week.

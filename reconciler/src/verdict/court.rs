@@ -13,7 +13,7 @@ use super::version::Site;
 use super::{HeldSkill, Judged, Law, SkillVerdict, Standing};
 use crate::desired::{Candidate, Desired, Kind};
 use crate::finding::{Finding, Severity};
-use crate::ids::{SkillId, Timestamp};
+use crate::ids::{Digest, SkillId, Timestamp};
 use crate::path::TreePath;
 use crate::policy::Excepted;
 use crate::tree::{AcceptedTree, SkillVersion, Skills};
@@ -140,8 +140,8 @@ impl<'a> Court<'a> {
     /// The version that a candidate would be served as, where nothing in it alone holds it.
     fn propose(&mut self, at: usize) {
         let case = &mut self.cases[at];
-        let digests = case.judged.files.values().map(|file| &file.digest);
-        if let Some(reason) = self.law.policy().denies(&case.id, digests) {
+        let has = |denied: &Digest| case.judged.files.values().any(|file| file.digest == *denied);
+        if let Some(reason) = self.law.policy().denies(&case.id, has) {
             return case.hold(denied::at(case.candidate.entry(), reason));
         }
         if case.judged.findings.iter().any(|finding| finding.holds(self.block)) {
