@@ -16,8 +16,8 @@ use reconciler::source::child;
 use serde::Serialize;
 
 use crate::cli::{self, Cli, Command, FETCH_CHILD, Format};
-use crate::config::{self, Ambient, Demand, Flags, Problem, Settings, Warning};
-use crate::daemon::state_beside;
+use crate::config::{self, Ambient, Demand, Flags, LogFormat, Problem, Settings, Warning};
+use crate::daemon::{Voice, state_beside};
 use crate::render::error::{Report, WrongSettings};
 use crate::render::escape::terminal;
 use crate::render::progress::Progress;
@@ -57,6 +57,10 @@ pub(crate) struct Context {
     pub search: OsString,
     /// How stdout is written.
     pub style: Style,
+    /// How a service speaks on stderr.
+    pub voice: Voice,
+    /// This program, as it was called.
+    pub program: String,
 }
 
 impl Context {
@@ -151,11 +155,13 @@ pub(crate) type Done = Result<ExitCode, Failure>;
 /// Runs the command line to its exit code.
 pub(crate) fn run(argv: Vec<OsString>, ambient: &Ambient) -> ExitCode {
     let style = Style::of(stderr().is_terminal(), &ambient.variables);
+    let program =
+        argv.first().map_or_else(|| "skill-sync".into(), |name| name.to_string_lossy().into_owned());
     let (cli, unknown) = match cli::parse(argv) {
         Ok(parsed) => parsed,
         Err(error) => return render::usage(&error),
     };
-    match start(cli, unknown, ambient, style) {
+    match start(cli, unknown, ambient, (style, program)) {
         Ok(code) => code,
         Err(failure) => {
             let Failure { code, error, help } = failure;
@@ -165,7 +171,7 @@ pub(crate) fn run(argv: Vec<OsString>, ambient: &Ambient) -> ExitCode {
     }
 }
 
-fn start(cli: Cli, unknown: Vec<Problem>, ambient: &Ambient, style: Style) -> Done {
+fn start(cli: Cli, unknown: Vec<Problem>, ambient: &Ambient, (style, program): (Style, String)) -> Done {
     if let Command::AgentChild { parent, group, command } = &cli.command {
         // The environment is the agent's already.
         return supervise::become_agent(*parent, *group, command);
@@ -184,12 +190,22 @@ fn start(cli: Cli, unknown: Vec<Problem>, ambient: &Ambient, style: Style) -> Do
         warnings.iter().for_each(warn);
     }
     let context = Context {
+        voice: voice(settings.log.format, style),
         settings,
         flags: cli.settings,
         search: ambient.variable("PATH").cloned().unwrap_or_default(),
         style: Style::of(stdout().is_terminal(), &ambient.variables),
+        program,
     };
     dispatch(cli.command, &context)
+}
+
+/// A person who looks at a terminal is spoken to, unless they asked for JSON.
+fn voice(format: Option<LogFormat>, style: Style) -> Voice {
+    match stderr().is_terminal() && format != Some(LogFormat::Json) {
+        true => Voice::Terminal(style),
+        false => Voice::Log,
+    }
 }
 
 fn warn(warning: &Warning) {

@@ -16,9 +16,11 @@ use tokio::task::JoinHandle;
 use tracing::{debug, error, info, warn};
 
 use crate::metrics::Metrics;
+use crate::render::service::News;
 
 mod engine;
 mod looks;
+mod news;
 mod opening;
 mod orders;
 mod schedule;
@@ -29,6 +31,7 @@ mod view;
 
 pub(crate) use engine::Passes;
 pub(crate) use looks::NoDiff;
+pub(crate) use news::Voice;
 pub(crate) use opening::{Opening, StateDir, state_beside};
 pub(crate) use orders::{CommandError, Handle, Stopped, Taken};
 pub(crate) use schedule::Intervals;
@@ -94,6 +97,7 @@ pub(crate) struct Daemon<R> {
     orders: mpsc::Receiver<Order>,
     view: watch::Sender<View>,
     metrics: Metrics,
+    voice: Voice,
     cancel: Cancel,
     /// Until when the repository's server asked us to stay away.
     paused_until: Option<Instant>,
@@ -135,7 +139,7 @@ impl<R: Reconciler> Daemon<R> {
         reconciler: R,
         served: Arc<Served>,
         intervals: Intervals,
-        metrics: Metrics,
+        (metrics, voice): (Metrics, Voice),
         cancel: Cancel,
     ) -> (Self, Handle) {
         let (sender, orders) = mpsc::channel(ORDERS);
@@ -150,6 +154,7 @@ impl<R: Reconciler> Daemon<R> {
             orders,
             view,
             metrics,
+            voice,
             cancel,
             paused_until: None,
             grace_ends: None,
@@ -316,7 +321,9 @@ impl<R: Reconciler> Daemon<R> {
     fn publish(&mut self, passed: Passed, asked: Asked, next_pass_at: Timestamp) {
         let report = Arc::new(passed.report);
         self.metrics.passed(&report, &passed.served, passed.audit_records);
-        log_change(self.view.borrow().report.as_deref(), &report);
+        let before = self.view.borrow().report.clone();
+        let serving = passed.served.skills.len();
+        self.voice.tell(&News { before: before.as_deref(), report: &report, serving });
         self.view.send_modify(|view| view.end(Arc::clone(&report), passed.served, next_pass_at));
         for waiter in asked.waiters {
             // Whoever hung up needs no answer.
@@ -362,39 +369,6 @@ fn run_pass<R: Reconciler>(
         Err(_) => {
             error!(%trigger, "a pass panicked; this is a fault of skill-sync, and the next pass settles it");
             None
-        }
-    }
-}
-
-/// One line for each change of state; a poll that finds nothing new is for `debug`.
-fn log_change(before: Option<&PassReport>, report: &PassReport) {
-    let pass = report.pass.0;
-    let (outcome, trigger, took_ms) = (report.outcome, report.trigger, report.duration_ms);
-    let revision = report.revision.map(|id| id.short()).unwrap_or_default();
-    let (changes, held) = (report.changes.len(), report.held.len());
-    // What was applied is in sync from then on.
-    let state = |report: &PassReport| match report.outcome {
-        Outcome::Applied => Outcome::InSync,
-        other => other,
-    };
-    let same = before.is_some_and(|before| {
-        state(before) == state(report)
-            && before.revision == report.revision
-            && before.error == report.error
-            && before.note == report.note
-    });
-    if same && changes == 0 {
-        debug!(pass, %trigger, %outcome, revision, held, took_ms, "nothing changed");
-        return;
-    }
-    match &report.error {
-        Some(error) => {
-            let error = error.escape_debug().to_string();
-            warn!(pass, %trigger, %outcome, revision, held, took_ms, error, "pass");
-        }
-        None => {
-            let note = report.note.as_ref().map(|note| note.escape_debug().to_string());
-            info!(pass, %trigger, %outcome, revision, changes, held, took_ms, note, "pass");
         }
     }
 }

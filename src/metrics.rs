@@ -11,6 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use reconciler::finding::Held;
 use reconciler::ids::{CommitId, Timestamp};
 use reconciler::plan::{SkillChange, Why};
 use reconciler::report::{Outcome, PassReport, StagesMs};
@@ -150,16 +151,13 @@ impl Metrics {
         if report.outcome.is_converged() {
             inner.last_success.set(seconds(report.started_at.millis() + report.duration_ms));
         }
-        // A pass that could not look says nothing of what is held.
-        if report.revision.is_some() {
-            inner.hold(report);
-        }
         self.serving(served, audit_records);
     }
 
-    /// Shows what is on the volume, also before the first pass of this process.
+    /// Shows what is on the volume and what is held, also before the first pass of this process.
     pub(crate) fn serving(&self, served: &Served, audit_records: u64) {
         self.0.state("serving").set(count(served.skills.len()));
+        self.0.hold(&served.held);
         self.0.audit_records.inner().store(audit_records, Ordering::Relaxed);
         self.0.show_revision(served.revision);
     }
@@ -234,9 +232,9 @@ impl Inner {
         self.skills.get_or_create_owned(&StateLabels { state })
     }
 
-    fn hold(&self, report: &PassReport) {
-        self.state("held").set(count(report.held.len()));
-        let oldest = report.held.iter().map(|held| held.since).min();
+    fn hold(&self, held: &[Held]) {
+        self.state("held").set(count(held.len()));
+        let oldest = held.iter().map(|held| held.since).min();
         *self.held_since.lock().unwrap_or_else(PoisonError::into_inner) = oldest;
     }
 

@@ -14,6 +14,7 @@ pub(crate) mod escape;
 pub(crate) mod pass;
 pub(crate) mod progress;
 mod record;
+pub(crate) mod service;
 mod status;
 mod style;
 pub(crate) mod table;
@@ -68,6 +69,13 @@ pub(crate) fn print_json(value: &(impl Serialize + ?Sized)) -> io::Result<()> {
 /// Prints an error on stderr. There is nowhere to report that it could not be.
 pub(crate) fn print_error(text: impl fmt::Display) {
     let _ = write!(io::stderr().lock(), "{text}");
+}
+
+/// Tells somebody who looks at stderr how things go. As for an error, there is nowhere to report that
+/// it could not be.
+pub(crate) fn print_note(text: impl fmt::Display) {
+    // In one piece, so that a line of the log does not come in between.
+    let _ = io::stderr().lock().write_all(text.to_string().as_bytes());
 }
 
 /// Prints what clap says: a help or version text on stdout, wrong usage on stderr.

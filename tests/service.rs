@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 
 #[path = "service/opening.rs"]
 mod opening;
+#[path = "service/terminal.rs"]
+mod terminal;
 
 /// How long anything may take before a story fails.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -301,6 +303,11 @@ fn nobody_else_may_serve_the_same_target_or_port() {
     assert_eq!(second.status.code(), Some(1));
     let text = String::from_utf8(second.stderr).expect("UTF-8");
     assert!(text.contains(&format!("process {}", service.child.id())), "{text}");
+    assert!(text.contains("stop that one, or wait") && !text.contains("LOCK_WAIT"), "{text}");
+    let waited = place.ask(&["run", "--lock-wait", "50ms"]);
+    assert_eq!(waited.status.code(), Some(1));
+    let text = String::from_utf8(waited.stderr).expect("UTF-8");
+    assert!(text.contains("for all of the 50ms that LOCK_WAIT allows"), "{text}");
 
     let other = Place::new();
     let port = service.address.port().to_string();
@@ -323,6 +330,33 @@ fn after_a_restart_without_its_repository_it_is_ready_with_what_it_served() {
     assert!(service.logged("error")["error"].as_str().expect("text").contains("repo"));
     assert_eq!(service.get("/livez").0, 200);
     assert!(holds(&place.served("golden-horde.md"), "Leads a horde."));
+}
+
+#[test]
+fn what_is_held_is_told_after_a_restart_and_while_passes_fail() {
+    let place = Place::new();
+    place.push("broken.md", "Twice.\ndescription: Twice.");
+    let mut service = place.serve();
+    until("the first revision is served", || service.is_ready());
+    let held = |service: &Service| {
+        let skills: Value = serde_json::from_str(&service.get("/skills").1).expect("JSON");
+        (skills["serving"][0]["skill"].clone(), skills["held"][0]["skill"].clone())
+    };
+    let both = (json!("golden-horde"), json!("broken"));
+    assert_eq!(held(&service), both);
+    service.signal(Signal::TERM);
+    assert_eq!(service.ended(), Some(0));
+
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/skills", silent.local_addr().expect("its address"));
+    let service = Service::start(place.command(&["run"]).env("SKILLS_REPO", url));
+    let fetching = silent.accept().expect("the fetch begins");
+    assert_eq!(held(&service), both, "from the record, before any pass has ended");
+    assert_eq!(service.get("/skills/broken").0, 200);
+    assert!(service.get("/metrics").1.contains("skill_sync_skills{state=\"held\"} 1\n"));
+    drop((fetching, silent));
+    service.logged("error");
+    assert_eq!(held(&service), both, "a pass that failed has not looked");
 }
 
 #[test]

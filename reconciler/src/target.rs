@@ -7,6 +7,7 @@
 mod lock;
 mod place;
 
+use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -76,8 +77,7 @@ pub enum TargetError {
     },
     /// Another controller has it.
     #[error(
-        "`{}` is in use by {holder}, and was for all of the {} that LOCK_WAIT allows; stop that one, or wait",
-        path.display(), humantime::format_duration(*waited)
+        "`{}` is in use by {holder}{}; stop that one, or wait", path.display(), Waited(*waited)
     )]
     Held {
         /// The state directory or the target.
@@ -104,6 +104,18 @@ pub enum TargetError {
     /// Asked to stop while waiting.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+/// How long it was waited for, where it was: only `run` does.
+struct Waited(Duration);
+
+impl fmt::Display for Waited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_zero() {
+            return Ok(());
+        }
+        write!(f, ", and was for all of the {} that LOCK_WAIT allows", humantime::format_duration(self.0))
+    }
 }
 
 impl TargetError {

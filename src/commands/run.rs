@@ -3,7 +3,6 @@
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
@@ -29,6 +28,7 @@ use crate::http::limits::Limits;
 use crate::http::webhook::Followed;
 use crate::http::{self, Service, server};
 use crate::metrics::Metrics;
+use crate::render::service::Greeting;
 use crate::supervise::{self, Place};
 
 /// How many threads serve requests: they only hand over, the work is done elsewhere.
@@ -79,7 +79,7 @@ async fn serve(context: &Context, beside: Beside) -> Done {
     let fixed = context.settings.state.clone();
     let options = context.options_in(fixed.clone().unwrap_or_default())?;
     let opening = Opening::new(options.clone(), fixed);
-    let opened = open(opening, context.settings.timing.lock_wait, &cancel);
+    let opened = open(opening, context, &cancel);
     let passes = tokio::select! {
         passes = opened => passes?,
         () = signals.stop() => {
@@ -91,7 +91,7 @@ async fn serve(context: &Context, beside: Beside) -> Done {
     let listener = server::listen(host, port)?;
     let address = listener.local_addr().context("cannot read the address that we listen on")?;
     let running = Running::start(context, &options, passes, cancel, listener)?;
-    greet(&context.settings, &options, address);
+    greet(context, &options, address);
     tokio::spawn(signals.forward(running.handle.clone()));
     if beside == Beside::Agent {
         let place = Place { target: options.target.clone(), state: running.state.clone() };
@@ -102,28 +102,33 @@ async fn serve(context: &Context, beside: Beside) -> Done {
 
 /// Opens the engine. That another controller has the target is the only reason to end: whatever else
 /// keeps it closed is no reason to be away, and the first pass says what it is.
-async fn open(opening: Opening, wait: Duration, cancel: &Cancel) -> Result<Passes, Failure> {
-    let cancel = cancel.clone();
+async fn open(opening: Opening, context: &Context, cancel: &Cancel) -> Result<Passes, Failure> {
+    let (wait, voice, cancel) = (context.settings.timing.lock_wait, context.voice, cancel.clone());
     let opened = tokio::task::spawn_blocking(move || {
         let engine = match opening.open(wait, &cancel) {
             Err(OpenError::Target(held @ TargetError::Held { .. })) => return Err(held),
             opened => opened.ok(),
         };
-        Ok(Passes::new(opening, engine, Box::new(|_| {})))
+        Ok(Passes::new(opening, engine, voice))
     });
     let opened = opened.await.context("opening the state was given up")?;
     opened.map_err(|held| Failure::new(held.remedy().outcome().exit_code(), held))
 }
 
 /// Says what is followed, where the skills are, where we listen, and what to try next.
-fn greet(settings: &Settings, options: &Options, address: SocketAddr) {
-    let reference = &options.source.reference;
-    info!(repository = %options.source.url, %reference, "following");
-    info!(directory = %options.target.display(), "the skills are in");
-    info!(%address, "listening; try `skill-sync status`, or edit a skill there and watch it come back");
-    if settings.http.webhook_secret.is_none() {
-        info!("webhooks are off until GITHUB_WEBHOOK_SECRET is set; the poll finds each push");
-    }
+fn greet(context: &Context, options: &Options, address: SocketAddr) {
+    let Context { settings, voice, program, .. } = context;
+    let (repository, reference) = (options.source.url.to_string(), options.source.reference.to_string());
+    voice.greet(&Greeting {
+        repository: &repository,
+        root: options.selection.root.as_ref().map(|root| root.as_str()),
+        reference: &reference,
+        target: &options.target,
+        state: settings.state.as_deref(),
+        address,
+        webhooks: settings.http.webhook_secret.is_some(),
+        program,
+    });
 }
 
 /// Everything that runs beside the daemon.
@@ -150,7 +155,8 @@ impl Running {
         metrics.serving(&served, passes.audit_records());
         let timing = &context.settings.timing;
         let intervals = Intervals { poll: timing.poll_interval, recheck: timing.recheck_interval };
-        let (daemon, handle) = Daemon::new(passes, served, intervals, metrics.clone(), cancel);
+        let (daemon, handle) =
+            Daemon::new(passes, served, intervals, (metrics.clone(), context.voice), cancel);
         let ledger = Ledger::new(state.clone(), facts(&context.settings, options));
         let service = service(&context.settings, options, &handle, ledger, metrics);
         let limits = service.limits();

@@ -8,14 +8,11 @@ use reconciler::ids::{PassId, Timestamp};
 use reconciler::orders::{Actor, Command, OrderError, Orders};
 use reconciler::reconcile::{Engine, OpenError};
 use reconciler::report::{Diff, PassReport, StagesMs, error_text};
-use reconciler::source::Progress;
 use reconciler::trigger::Trigger;
 use tokio::sync::watch;
 
-use super::{NoDiff, Opening, Passed, Reconciler, Served, StateDir};
-
-/// Hears how far a fetch is.
-pub(crate) type Listener = Box<dyn FnMut(Progress) + Send>;
+use super::{NoDiff, Opening, Passed, Reconciler, Served, StateDir, Voice};
+use crate::render::progress::Progress;
 
 /// The number of a pass that nothing could be recorded of.
 const UNRECORDED: PassId = PassId(0);
@@ -26,14 +23,14 @@ pub(crate) struct Passes {
     /// None for as long as it cannot be opened.
     engine: Option<Engine>,
     served: Arc<Served>,
-    listener: Listener,
+    voice: Voice,
 }
 
 impl Passes {
-    /// Drives an engine, or opens it first where there is none yet; `listener` hears how far its
-    /// fetches are.
-    pub(crate) fn new(opening: Opening, engine: Option<Engine>, listener: Listener) -> Self {
-        let mut passes = Self { opening, engine, served: Arc::default(), listener };
+    /// Drives an engine, or opens it first where there is none yet; a person who listens to `voice` is
+    /// shown how far a first clone is.
+    pub(crate) fn new(opening: Opening, engine: Option<Engine>, voice: Voice) -> Self {
+        let mut passes = Self { opening, engine, served: Arc::default(), voice };
         passes.look_anew();
         passes
     }
@@ -54,9 +51,8 @@ impl Passes {
         newest.and_then(|records| records.first().map(|record| record.seq)).unwrap_or_default()
     }
 
-    /// The engine, opened where there is none, and who listens to it. Nobody's lock is waited for: the
-    /// next pass tries again.
-    fn engine(&mut self, cancel: &Cancel) -> Result<(&mut Engine, &mut Listener), OpenError> {
+    /// The engine, opened where there is none. Nobody's lock is waited for: the next pass tries again.
+    fn engine(&mut self, cancel: &Cancel) -> Result<&mut Engine, OpenError> {
         let engine = match self.engine.take() {
             Some(engine) => engine,
             None => {
@@ -65,7 +61,7 @@ impl Passes {
                 engine
             }
         };
-        Ok((self.engine.insert(engine), &mut self.listener))
+        Ok(self.engine.insert(engine))
     }
 
     fn look_anew(&mut self) {
@@ -88,10 +84,15 @@ impl Passes {
         }
     }
 
+    /// The line that shows how far a first clone is; later fetches are over before one could read it.
+    fn progress(&self) -> Progress {
+        Progress::new(self.voice != Voice::Log && self.served.revision.is_none())
+    }
+
     fn run(&mut self, trigger: Trigger, cancel: &Cancel) -> PassReport {
-        let started_at = Timestamp::now();
+        let (started_at, progress) = (Timestamp::now(), self.progress());
         match self.engine(cancel) {
-            Ok((engine, listener)) => engine.pass(trigger, cancel, listener),
+            Ok(engine) => engine.pass(trigger, cancel, &mut |seen| progress.update(seen)),
             Err(error) => self.unopened(trigger, started_at, &error),
         }
     }
@@ -126,14 +127,14 @@ impl Reconciler for Passes {
     }
 
     fn command(&mut self, command: &Command, actor: Actor) -> Result<Orders, OrderError> {
-        self.engine(&Cancel::new())?.0.command(command, actor)
+        self.engine(&Cancel::new())?.command(command, actor)
     }
 
     fn look(&mut self, cancel: &Cancel) -> Result<Diff, NoDiff> {
         let ended =
             |remedy, error: &dyn std::error::Error| NoDiff::Ended { remedy, error: error_text(error) };
-        let (engine, listener) = self.engine(cancel).map_err(|error| ended(error.remedy(), &error))?;
-        engine.diff(cancel, listener).map_err(|error| ended(error.remedy(), &error))
+        let engine = self.engine(cancel).map_err(|error| ended(error.remedy(), &error))?;
+        engine.diff(cancel, &mut |_| {}).map_err(|error| ended(error.remedy(), &error))
     }
 
     fn remember(&mut self, deliveries: &[String]) {

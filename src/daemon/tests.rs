@@ -132,7 +132,8 @@ impl Story {
             passes: 0,
         };
         let intervals = Intervals { poll: POLL, recheck: POLL * 12 };
-        let (daemon, handle) = Daemon::new(script, Arc::default(), intervals, Metrics::new(), Cancel::new());
+        let told = (Metrics::new(), Voice::Log);
+        let (daemon, handle) = Daemon::new(script, Arc::default(), intervals, told, Cancel::new());
         Self { handle, began, looks, gate, remembered, daemon: tokio::spawn(daemon.run()) }
     }
 

@@ -50,6 +50,15 @@ pub(crate) fn workflow_property(text: &str) -> String {
     workflow_message(text).replace(':', "%3A").replace(',', "%2C")
 }
 
+/// A word as a POSIX shell reads it back: as it is where it has nothing special, else in quotes.
+pub(crate) fn shell(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +75,13 @@ mod tests {
         assert_eq!(workflow_message("50%\n::error::x"), "50%25%0A::error::x");
         assert_eq!(workflow_property("a,line=1::b\r"), "a%2Cline=1%3A%3Ab%0D");
         assert_eq!(workflow_message("\x1b[0m"), "\\u{1b}[0m");
+    }
+
+    #[test]
+    fn a_shell_reads_one_word_whatever_is_in_it() {
+        assert_eq!(shell("/data/skills"), "/data/skills");
+        assert_eq!(shell("/my skills; rm"), "'/my skills; rm'");
+        assert_eq!(shell("it's"), r"'it'\''s'");
+        assert_eq!(shell(""), "''");
     }
 }

@@ -58,7 +58,7 @@ impl fmt::Display for Text<'_, Suspension> {
     }
 }
 
-fn word(outcome: Outcome) -> String {
+pub(super) fn word(outcome: Outcome) -> String {
     outcome.to_string().replace('_', " ")
 }
 
@@ -80,7 +80,7 @@ const ACTIONS: [(SkillAction, &str, &str); 5] = [
     (SkillAction::Adopt, "adopt", "adopted"),
 ];
 
-fn counts(changes: &[SkillChange], held: &[Held]) -> String {
+pub(super) fn counts(changes: &[SkillChange], held: &[Held]) -> String {
     let of = |action| changes.iter().filter(|change| change.action == action).count();
     let actions = ACTIONS.iter().map(|(action, _, done)| (of(*action), *done));
     let parts: Vec<String> = actions
@@ -89,6 +89,11 @@ fn counts(changes: &[SkillChange], held: &[Held]) -> String {
         .map(|(count, done)| format!("{count} {done}"))
         .collect();
     if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
+}
+
+/// The word for what happened to a skill.
+pub(super) fn done(action: SkillAction) -> &'static str {
+    ACTIONS.iter().find(|(known, ..)| *known == action).map_or("", |(_, _, done)| done)
 }
 
 fn list(f: &mut fmt::Formatter<'_>, style: Style, changes: &[SkillChange], held: &[Held]) -> fmt::Result {
@@ -139,7 +144,13 @@ fn write_held(f: &mut fmt::Formatter<'_>, style: Style, held: &Held, since: &str
         None => "nothing of it is served".to_owned(),
     };
     writeln!(f, "  {:7} {skill}: {serving}{since}", style.paint(Tone::Notice, "held"))?;
-    write!(f, "          {}", Terminal(&held.path))?;
+    f.write_str("          ")?;
+    write_place(f, held)
+}
+
+/// Where and why a skill is held.
+pub(super) fn write_place(f: &mut fmt::Formatter<'_>, held: &Held) -> fmt::Result {
+    write!(f, "{}", Terminal(&held.path))?;
     if let Some(line) = held.line {
         write!(f, ":{line}")?;
     }

@@ -192,8 +192,11 @@ fn on_record(scene: &Scene, place: &Place, had_changed: bool, next: u64) -> Prob
     let faulted = rows.iter().find(|row| row["first"].as_u64().is_some_and(|first| first + 1 == next));
     let outcome = faulted.map_or(&Value::Null, |row| &row["outcome"]).as_str();
     let served = u64::from(!scene.old.is_empty());
-    let is_told =
-        next > served + 1 && outcome.is_some_and(|word| ["interrupted", "applied", "failed"].contains(&word));
+    let is_told = match outcome {
+        Some("interrupted" | "applied" | "failed") => next > served + 1,
+        Some("in_sync") => scene.is_interrupted,
+        _ => false,
+    };
     if had_changed && !is_told {
         problems
             .push(format!("the pass had changed the volume, and the history says {outcome:?}: {history}"));

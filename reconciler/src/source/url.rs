@@ -155,11 +155,12 @@ impl RepoUrl {
         Ok(Self { text: text.to_owned(), place: Place::Ssh { host, port: None, path } })
     }
 
-    /// The same address; a local path that is not absolute is taken below `base`.
+    /// The same address; a local path that is not absolute is taken below `base`, and is shown without
+    /// the `.` and the slashes that say nothing.
     pub fn absolute(self, base: &Path) -> Self {
         match self.place {
-            Place::Path(path) if path.is_relative() => {
-                let path = base.join(path);
+            Place::Path(path) if !self.text.contains("://") => {
+                let path: PathBuf = base.join(path).components().collect();
                 Self { text: path.display().to_string(), place: Place::Path(path) }
             }
             _ => self,
@@ -286,6 +287,17 @@ mod tests {
         assert!(!url.matches("https://github.com:8443/org/skills"));
         assert!(!url.matches("https://github.evil/org/skills"));
         assert!(!url.matches("not a url\n"));
+    }
+
+    #[test]
+    fn a_local_path_is_shown_as_short_as_it_is() {
+        let shown = |text| RepoUrl::parse(text).unwrap().absolute(Path::new("/home/me")).to_string();
+        assert_eq!(shown("."), "/home/me");
+        assert_eq!(shown("./skills//x/"), "/home/me/skills/x");
+        assert_eq!(shown("../skills"), "/home/me/../skills", "what `..` means is the file system's to say");
+        assert_eq!(shown("/srv/skills/."), "/srv/skills");
+        assert_eq!(shown("file:///srv/skills/"), "file:///srv/skills/");
+        assert_eq!(shown("git@github.com:org/skills"), "git@github.com:org/skills");
     }
 
     #[test]

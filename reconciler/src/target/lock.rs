@@ -108,7 +108,11 @@ pub(super) fn holder_of(directory: &Directory) -> Holder {
         );
         pid_at(&table, &place)
     });
-    Holder { pid, ..Holder::default() }
+    // The table is this kernel's, and shows nobody of another container.
+    match pid {
+        Some(_) => Holder { pid, since: None, ..Holder::this() },
+        None => Holder::default(),
+    }
 }
 
 /// Finds the process in a table of lines like `1: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF`.

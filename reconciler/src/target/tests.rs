@@ -45,10 +45,21 @@ fn a_second_controller_is_refused_and_told_who_the_first_is() {
     assert!(holder.boot.is_some() && holder.since.is_some());
     let text = error.to_string();
     let expected = format!("is in use by process {} on host {} since 2", std::process::id(), host.trim());
-    assert!(text.contains(&expected) && text.contains("LOCK_WAIT"), "{text}");
+    assert!(text.contains(&expected) && text.ends_with("; stop that one, or wait"), "{text}");
+    assert!(!text.contains("LOCK_WAIT"), "nobody waited: {text}");
     assert_eq!(error.remedy(), Remedy::Retry(None));
     drop(first);
     open(root.path(), "skills", "state").expect("given back");
+}
+
+#[test]
+fn who_waited_in_vain_is_told_how_long() {
+    let root = root();
+    let _first = open(root.path(), "skills", "state").expect("opened");
+    let (target, state) = (root.path().join("skills"), root.path().join("state"));
+    let wait = Duration::from_millis(60);
+    let error = Target::open(&target, &state, false, wait, &Cancel::new()).expect_err("held").to_string();
+    assert!(error.contains("for all of the 60ms that LOCK_WAIT allows; stop that one"), "{error}");
 }
 
 #[test]
@@ -59,7 +70,9 @@ fn a_second_state_directory_on_the_same_target_is_refused() {
     let TargetError::Held { path, holder, .. } = &error else { panic!("{error:?}") };
     assert_eq!(*path, root.path().join("skills"));
     // Where the kernel's table of locks is not hidden from us it names the process.
-    assert!(holder.pid.is_none_or(|pid| pid == std::process::id()), "{holder:?}");
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").expect("a name");
+    let seen = |pid| pid == std::process::id() && holder.host.as_deref() == Some(host.trim());
+    assert!(holder.pid.is_none_or(seen), "{holder:?}");
 }
 
 #[test]

@@ -218,3 +218,14 @@ fn a_record_that_was_exchanged_is_noticed() {
     fs::copy(beside(&place.path(), ".old"), place.path()).unwrap();
     assert!(!place.record.is_same_file());
 }
+
+#[test]
+fn a_disk_without_room_for_the_index_is_a_full_disk() {
+    let fault = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None).into();
+    let at = Path::new("/volume/state.db");
+    let full = RecordError::at(at, fault(rusqlite::ffi::SQLITE_IOERR_SHMSIZE));
+    says(&full, &["/volume/state.db", "cannot grow: free space on its file system"]);
+    let broken = RecordError::at(at, fault(rusqlite::ffi::SQLITE_IOERR_READ));
+    says(&broken, &["/volume/state.db", "could not be read or written", "check its disk"]);
+    assert_eq!([full.remedy(), broken.remedy()], [Remedy::Retry(None), Remedy::Retry(None)]);
+}
