@@ -13,7 +13,7 @@ pub(crate) fn rebuild(context: &Context, output: Output) -> Done {
     let options = context.options()?;
     let progress = context.progress();
     let done = rebuild::rebuild(&options, &super::orders::actor(), &Cancel::new(), &mut |seen| {
-        progress.update(seen)
+        progress.update(seen);
     });
     drop(progress);
     let done = done.map_err(|error| Failure::new(error.remedy().outcome().exit_code(), error))?;

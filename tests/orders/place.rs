@@ -1,5 +1,6 @@
 //! A repository, a target and the binary between them.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -206,7 +207,7 @@ impl Drop for Service {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            println!("{}", self.log());
+            let _ = std::io::stderr().write_all(self.log().as_bytes());
         }
     }
 }

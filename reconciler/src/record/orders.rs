@@ -173,7 +173,7 @@ pub(super) fn fulfil(db: &Connection) -> Result<(), Fault> {
 /// history, so that what is before it can still be told.
 pub(super) fn remember(db: &Connection, commit: CommitId, pass: PassId, at: Timestamp) -> Result<(), Fault> {
     let id = commit.to_string();
-    if !get::<Pin>(db, PINNED)?.is_some_and(|pin| pin.commit == commit) {
+    if get::<Pin>(db, PINNED)?.is_none_or(|pin| pin.commit != commit) {
         db.prepare_cached("DELETE FROM applied WHERE revision = ?1")?.execute([&id])?;
     }
     let mut row =

@@ -126,7 +126,7 @@ fn open_old(path: &Path) -> rusqlite::Result<Connection> {
 fn salvage(old: &Connection, new: &Connection, table: &str) -> Result<(), Fault> {
     let odd = |error: rusqlite::Error| Fault::Odd(error.to_string());
     let mut query = old.prepare(&format!("SELECT * FROM {table}")).map_err(odd)?;
-    let columns: Vec<String> = query.column_names().into_iter().map(|name| format!("\"{name}\"")).collect();
+    let columns: Vec<String> = query.column_names().map(|name| format!("\"{name}\"")).collect();
     let marks = vec!["?"; columns.len()].join(", ");
     let insert = format!("INSERT OR IGNORE INTO {table} ({}) VALUES ({marks})", columns.join(", "));
     let mut insert = new.prepare(&insert).map_err(odd)?;
