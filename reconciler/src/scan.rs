@@ -1,10 +1,10 @@
 //! The security scan: what in a skill would do harm when an agent follows it.
 //!
 //! Rules are values ([`rules()`](Scanner::rules)): one file each below `scan/rules/`. Patterns are YARA and
-//! run in one pass over a text for all rules ([`engine`]); what a pattern cannot say is a Rust predicate;
-//! combinations are rules over findings ([`combine`]). A text is also scanned without its invisible
-//! characters ([`unicode`]), and what decodes out of it ([`decode`]) or lies packed in it ([`archive`]) is
-//! scanned like it. Context lowers a finding in documentation that warns, and nowhere else ([`context`]).
+//! run in one pass over a text for all rules (`engine`); what a pattern cannot say is a Rust predicate;
+//! combinations are rules over findings (`combine`). A text is also scanned without its invisible
+//! characters (`unicode`), and what decodes out of it (`decode`) or lies packed in it (`archive`) is
+//! scanned like it. Context lowers a finding in documentation that warns, and nowhere else (`context`).
 //!
 //! Nothing is ever run, resolved or fetched. The cost is bounded ([`budget`]) and an exceeded budget is a
 //! finding that holds.

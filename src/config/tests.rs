@@ -159,7 +159,7 @@ fn the_repository_is_required_only_where_it_is_used() {
     let url = given.expect("it is set").0.repository.expect("it is set");
     assert_eq!(url.to_string(), REPOSITORY.1);
     let local = good(&[("SKILLS_REPO", "./skills")]).repository.expect("it is set");
-    assert_eq!(local.to_string(), "/here/./skills");
+    assert_eq!(local.to_string(), "/here/skills");
 }
 
 #[test]

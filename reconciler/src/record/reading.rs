@@ -24,7 +24,7 @@ impl Record {
         self.read(load_applied)
     }
 
-    /// Since when each held skill is held, and as what ([`hold_key`]): a hold for the same key keeps it.
+    /// Since when each held skill is held, and as what (`hold_key`): a hold for the same key keeps it.
     ///
     /// # Errors
     /// Where the database cannot be read.
