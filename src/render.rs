@@ -43,7 +43,7 @@ pub(crate) fn print(text: impl fmt::Display) -> io::Result<()> {
 /// Prints bytes on stdout exactly as they are: whoever asks for them wants nothing escaped.
 ///
 /// # Errors
-/// As [`print`], and where they cannot be read.
+/// As `print`, and where they cannot be read.
 pub(crate) fn copy(bytes: &mut dyn io::Read) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     let done = io::copy(bytes, &mut stdout).and_then(|_| stdout.flush());
@@ -62,7 +62,7 @@ pub(crate) fn restored(path: &TreePath, size: u64, to: &Path) -> String {
 /// Prints a result as JSON on stdout, a value a document.
 ///
 /// # Errors
-/// As [`print`].
+/// As `print`.
 pub(crate) fn print_json(value: &(impl Serialize + ?Sized)) -> io::Result<()> {
     print(format_args!("{}\n", serde_json::to_string_pretty(value)?))
 }

@@ -47,8 +47,8 @@ pub fn rebuild(
     let Options { target, state, require_mount, .. } = options;
     let target = Target::open(target, state, *require_mount, Duration::ZERO, cancel)?;
     let at = Timestamp::now();
-    let (database, mut record) = open_record(options, at)?;
     let (old_mirror, mirror) = open_mirror(options, at)?;
+    let (database, mut record) = open_record(options, &mirror, at)?;
     let known = record.inventory()?.skills;
     let applied = match &database {
         None => record.last_applied()?,
@@ -80,9 +80,13 @@ pub fn rebuild(
 }
 
 /// The record; a new one where the old cannot be used, and where that is now.
-fn open_record(options: &Options, at: Timestamp) -> Result<(Option<PathBuf>, Record), RecordError> {
+fn open_record(
+    options: &Options,
+    mirror: &Mirror,
+    at: Timestamp,
+) -> Result<(Option<PathBuf>, Record), RecordError> {
     let path = options.state.join(DATABASE);
-    let opened = Record::open(&path, &options.environment);
+    let opened = crate::reconcile::open_record(options, mirror);
     let broken = match opened.and_then(|record| record.check().map(|()| record)) {
         Ok(record) => return Ok((None, record)),
         Err(error) => error,

@@ -23,7 +23,7 @@ use crate::observed::{self, Observed, Trust};
 use crate::options::{Hold, OnCondemned, Options};
 use crate::path::TreePath;
 use crate::plan::{self, Plan, PlanOptions, PruneLimit, Why};
-use crate::record::{AppliedSource, Inventory, Record, Settled};
+use crate::record::{AppliedSource, Inventory, Record, RecordError, Settled};
 use crate::report::{Diff, PassReport};
 use crate::source::{Mirror, Progress};
 use crate::target::{Locked, Target, TargetError};
@@ -75,7 +75,7 @@ impl Engine {
     /// Opens mirror and database of a target that is locked.
     fn over(options: Options, target: Arc<Target>) -> Result<Self, OpenError> {
         let mirror = Mirror::open(&options.state.join(MIRROR))?;
-        let record = Record::open(&options.state.join(DATABASE), &options.environment)?;
+        let record = open_record(&options, &mirror)?;
         let inventory = record.inventory()?;
         let (memory, verdicts) = (desired::Memory::default(), MemoryCache::default());
         let law = Law::new(options.judging).with_judge(options.judge.clone(), options.holds_unsure);
@@ -316,6 +316,16 @@ impl Engine {
         let plan = plan::plan(commit, accepted, &self.inventory.skills, observed, options);
         Ok(plan.map_err(guard::Guard::from)?)
     }
+}
+
+/// Opens the database. One that is gone while the mirror knows what was served is no new beginning: its
+/// history and its audit would end without a word.
+pub(crate) fn open_record(options: &Options, mirror: &Mirror) -> Result<Record, RecordError> {
+    let path = options.state.join(DATABASE);
+    if mirror.served_commit().is_some() && !path.exists() {
+        return Err(RecordError::Lost { path, left: mirror.path().to_owned() });
+    }
+    Record::open(&path, &options.environment)
 }
 
 fn lock(options: &Options, wait: Duration, cancel: &Cancel) -> Result<Arc<Target>, OpenError> {

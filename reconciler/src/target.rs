@@ -63,6 +63,22 @@ pub enum TargetError {
         /// The state directory.
         state: PathBuf,
     },
+    /// The state directory is that of another target.
+    #[error(
+        "the state directory `{}` belongs to the target `{}` beside it, not to `{}`: each target needs a state \
+         directory of its own; set STATE_DIR (where the target was renamed, remove `{}`)",
+        state.display(), was.display(), is.display(), owner.display()
+    )]
+    OtherTarget {
+        /// The state directory.
+        state: PathBuf,
+        /// The file that says whose it is.
+        owner: PathBuf,
+        /// Whose it is, seen from beside it.
+        was: PathBuf,
+        /// The target that it was to serve, likewise.
+        is: PathBuf,
+    },
     /// Nothing can be renamed from the state directory into the target.
     #[error(
         "the state directory `{}` is on another file system than the target `{}`; set STATE_DIR to a \
@@ -125,6 +141,7 @@ impl TargetError {
             Self::NotMounted { .. }
             | Self::NotADirectory { .. }
             | Self::Overlap { .. }
+            | Self::OtherTarget { .. }
             | Self::OtherFileSystem { .. } => Remedy::Person,
             Self::Held { .. } | Self::Replaced { .. } | Self::Io { .. } | Self::Cancelled(_) => {
                 Remedy::Retry(None)
@@ -200,6 +217,7 @@ impl Target {
         let lock = deadline.hold(&state, || lock::acquire(&state_directory))?;
         lock::sign(&lock).map_err(TargetError::io("write the lock in", &state))?;
         deadline.hold(&target, || lock_directory(&directory))?;
+        place::check_owner(&target, &state)?;
         let recent = Recent::default();
         Ok(Self { path: target, state_path: state, directory, state: state_directory, lock, recent })
     }

@@ -180,3 +180,18 @@ fn a_state_directory_that_is_gone_is_a_new_beginning_and_no_restored_backup() {
     assert_eq!((&next["outcome"], &next["changes"][0]["action"]), (&"applied".into(), &"adopt".into()));
     assert_eq!(next["pass"], 3, "the volume still knows the number of the last one");
 }
+
+#[test]
+fn a_database_that_is_gone_is_no_new_beginning() {
+    let place = served();
+    let before = contents(&place.path("skills"));
+    for part in ["state.db", "state.db-wal", "state.db-shm"] {
+        let _ = fs::remove_file(place.state().join(part));
+    }
+    let lost = place.ends(&["once"], 5).stderr;
+    assert!(lost.contains("state.db is gone but") && lost.contains("skill-sync state rebuild"), "{lost}");
+    let done = place.ends(&["state", "rebuild"], 0).stdout;
+    assert!(done.starts_with("rebuilt: 3 skills are owned; nothing on the target was changed"), "{done}");
+    assert_eq!(contents(&place.path("skills")), before);
+    place.once(0);
+}

@@ -31,14 +31,14 @@ pub enum RecordError {
     },
     /// The database is gone, and its write-ahead log is still there.
     #[error(
-        "the record {} is gone but its log {} is there: something removed it; put the database back, \
-         or run `skill-sync state rebuild`, which sets aside what is left", path.display(), log.display()
+        "the record {} is gone but {} is there: something removed it; put the database back, \
+         or run `skill-sync state rebuild`, which sets aside what is left", path.display(), left.display()
     )]
     Lost {
         /// Where the database should be.
         path: PathBuf,
-        /// The log that is left.
-        log: PathBuf,
+        /// What is left: its log, or a mirror that knows what was served.
+        left: PathBuf,
     },
     /// The file is no SQLite database, or no plain file at all.
     #[error(

@@ -80,7 +80,7 @@ pub(super) fn writer(path: &Path, environment: &str, steps: &[&str]) -> Result<O
     if let At::Nothing = look(path)? {
         let log = beside(path, "-wal");
         if log.exists() {
-            return Err(RecordError::Lost { path: path.to_owned(), log });
+            return Err(RecordError::Lost { path: path.to_owned(), left: log });
         }
         create(path, environment, steps)?;
     }

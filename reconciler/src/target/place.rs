@@ -1,6 +1,8 @@
 //! Where the target and the state directory are: found, checked and made.
 
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, StatxAttributes, StatxFlags};
@@ -58,6 +60,44 @@ pub(super) fn check_overlap(target: &Path, state: &Path) -> Result<(), TargetErr
         return Ok(());
     }
     Err(TargetError::Overlap { target: target.to_owned(), state: state.to_owned() })
+}
+
+/// The file of the state directory that says whose it is.
+const OWNER: &str = "target";
+
+/// A state directory serves one target: with another one it would take that one's files for drift. It
+/// is known by where it lies from the state directory, so that the two can be moved or copied together.
+pub(super) fn check_owner(target: &Path, state: &Path) -> Result<(), TargetError> {
+    let failed = |what, path: &Path| {
+        let path = path.to_owned();
+        move |error: io::Error| {
+            TargetError::io(what, &path)(Errno::from_io_error(&error).unwrap_or(Errno::IO))
+        }
+    };
+    let is = seen_from(&resolved(target), &resolved(state));
+    let owner = state.join(OWNER);
+    match std::fs::read(&owner) {
+        Ok(was) if was == is.as_os_str().as_bytes() => return Ok(()),
+        Ok(was) if !was.is_empty() => {
+            let was = PathBuf::from(OsStr::from_bytes(&was));
+            return Err(TargetError::OtherTarget { state: state.to_owned(), owner, was, is });
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("read", &owner)(error)),
+        _ => {}
+    }
+    let part = state.join("target.new");
+    let written = std::fs::write(&part, is.as_os_str().as_bytes());
+    written.and_then(|()| std::fs::rename(&part, &owner)).map_err(failed("write", &owner))
+}
+
+/// Where the target lies, seen from the directory that holds the state directory.
+fn seen_from(target: &Path, state: &Path) -> PathBuf {
+    let below = state.parent().and_then(|parent| target.strip_prefix(parent).ok());
+    match below {
+        Some(same) if same.as_os_str().is_empty() => PathBuf::from("."),
+        Some(below) => below.to_owned(),
+        None => target.to_owned(),
+    }
 }
 
 /// The volume must be mounted: the target, or what exists above it, is not on the root's device.

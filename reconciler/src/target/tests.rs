@@ -216,3 +216,19 @@ fn the_state_directory_is_beside_the_target_or_in_it_where_it_is_a_mount_point()
     assert_eq!(default_state_dir(Path::new("/proc")).expect("a path"), Path::new("/proc/.skill-sync~"));
     assert_eq!(default_state_dir(Path::new("/")).expect("a path"), Path::new("/.skill-sync~"));
 }
+
+#[test]
+fn a_state_directory_serves_one_target_and_goes_with_it_where_it_is_moved() {
+    let root = root();
+    drop(open(root.path(), "data/skills", "data/state").expect("opened"));
+    let error = open(root.path(), "data/other", "data/state").expect_err("it is another's");
+    let text = error.to_string();
+    assert!(text.contains("belongs to the target `skills`") && text.contains("not to `other`"), "{text}");
+    assert!(text.contains("set STATE_DIR"), "{text}");
+    assert_eq!(error.remedy(), Remedy::Person);
+    fs::rename(root.path().join("data"), root.path().join("moved")).expect("moved");
+    drop(open(root.path(), "moved/skills", "moved/state").expect("moved together"));
+    fs::write(root.path().join("moved/state/target"), "").expect("emptied, as by a power cut");
+    drop(open(root.path(), "moved/skills", "moved/state").expect("written anew"));
+    assert_eq!(fs::read(root.path().join("moved/state/target")).expect("there"), b"skills");
+}

@@ -94,7 +94,7 @@ fn a_record_that_vanished_from_beside_its_log_is_not_made_anew() {
     let place = Place::new();
     fs::remove_file(place.path()).unwrap();
     let error = Record::open(&place.path(), "test").unwrap_err();
-    says(&error, &["is gone but its log", "state.db-wal", "state rebuild"]);
+    says(&error, &["is gone but", "state.db-wal", "state rebuild"]);
     assert_eq!(error.remedy(), Remedy::Person);
     assert!(!place.path().exists());
 }
