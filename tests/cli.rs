@@ -310,7 +310,7 @@ fn one_pass_is_shown_before_reported_and_recorded() {
 
     let diff = with(&["diff", "-o", "json"]);
     assert_eq!((diff.code, &diff.json()["changes"][0]["action"]), (1, &"add".into()), "{}", diff.stderr);
-    assert!(!place.path().join("skills/golden-horde.md").exists(), "diff writes nothing there");
+    assert!(!place.path().join("skills").exists(), "diff leaves nothing there");
 
     let once = with(&["once", "-o", "json"]);
     let report = once.json();

@@ -24,9 +24,18 @@ fn diff(context: &Context) -> Result<Diff, Failure> {
     }
 }
 
-/// Looks with an engine of our own.
+/// Looks with an engine of our own. It makes the target to lock it, so one that was not there goes
+/// again: a look leaves nothing on the target.
 fn look(context: &Context) -> Result<Diff, Failure> {
+    let target = &context.settings.target;
+    let was_there = target.symlink_metadata().is_ok();
     let mut engine = context.engine()?;
     let progress = context.progress();
-    Ok(engine.diff(&Cancel::new(), &mut |seen| progress.update(seen))?)
+    let diff = engine.diff(&Cancel::new(), &mut |seen| progress.update(seen));
+    drop(engine);
+    if !was_there {
+        // Only an empty directory goes; one that somebody has filled meanwhile is theirs.
+        let _ = std::fs::remove_dir(target);
+    }
+    Ok(diff?)
 }
