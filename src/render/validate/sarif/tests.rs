@@ -27,7 +27,7 @@ fn log_of(directory: &str, findings: Vec<Finding>, text: &str) -> Value {
         View { directory: PathBuf::from(directory), block: Some(Severity::Critical), style: Style::Plain };
     let lines: Vec<&str> = text.lines().collect();
     let line = |_: &str, at: u32| lines.get(usize::try_from(at).ok()? - 1).map(|line| (*line).to_owned());
-    log(&view, &validation, &rules::handbook(), Path::new("/work"), line)
+    log(&view, &validation, &rules::handbook(), Path::new("/srv"), line)
 }
 
 fn results(log: &Value) -> &Vec<Value> {
@@ -98,7 +98,7 @@ fn paths_are_relative_to_the_working_directory_and_encoded() {
         place["artifactLocation"]["uri"].as_str().unwrap().to_owned()
     };
     assert_eq!(uri("./skills", "a b/ü.md"), "skills/a%20b/%C3%BC.md");
-    assert_eq!(uri("/work/skills", "a.md"), "skills/a.md");
+    assert_eq!(uri("/srv/skills", "a.md"), "skills/a.md");
     assert_eq!(uri("/elsewhere", "a.md"), "file:///elsewhere/a.md");
     assert_eq!(uri(".", "x:y%z.md"), "x%3Ay%25z.md");
 }
