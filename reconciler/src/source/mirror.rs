@@ -117,6 +117,9 @@ pub enum ByDigits {
 /// Who makes commits and moves references of ours.
 const OURS: &str = "skill-sync";
 
+/// What is said where libgit2 wrote nothing and said nothing.
+const NOT_WRITTEN: &str = "libgit2 gave no reason; the disk may be full, failing or read-only";
+
 /// The name of a kept blob in the tree that keeps it alive.
 const KEPT: &str = "kept";
 
@@ -330,7 +333,12 @@ impl Mirror {
             let tree = self.repository.find_tree(tree)?;
             self.repository.commit(None, &who, &who, refname, &tree, &[])
         });
-        self.point(refname, commit.map_err(|e| self.unwritten("a commit", e))?)
+        let commit = commit.map_err(|e| self.unwritten("a commit", e))?;
+        // libgit2 can say that it wrote an object where the system refused its file.
+        if !self.repository.odb().is_ok_and(|odb| odb.exists(commit)) {
+            return Err(self.unwritten("a commit", git2::Error::from_str(NOT_WRITTEN)));
+        }
+        self.point(refname, commit)
     }
 
     fn point(&self, refname: &str, id: Oid) -> Result<(), MirrorError> {
