@@ -149,7 +149,9 @@ async function serve() {
       if (found) resolve(found[1]);
     });
   });
-  return { service, address };
+  let ended = null;
+  service.once('exit', (code, signal) => (ended = signal ?? code));
+  return { service, address, told: () => `the service: ${ended ?? 'runs'}\n${log.split('\n').slice(-12).join('\n')}` };
 }
 
 async function pass(address) {
@@ -180,7 +182,7 @@ async function main() {
   write('stays', 0); // So that no removal is one of most skills.
   git('add', '-A');
   git('commit', '-qm', 'first');
-  const { service, address } = await serve();
+  const { service, address, told } = await serve();
   const watching = [];
   try {
     await pass(address);
@@ -204,6 +206,9 @@ async function main() {
       consumer.mixed.slice(0, 3).forEach((what) => console.log(`  ${what}`));
     }
     return wrong === 0 && all.length > 0 ? 0 : 1;
+  } catch (error) {
+    console.error(error, told());
+    return 1;
   } finally {
     watching.forEach((consumer) => consumer.process.kill());
     service.kill('SIGTERM');
