@@ -18,9 +18,6 @@ use crate::source::MirrorError;
 /// The fewest digits by which a commit is named.
 const FEWEST_DIGITS: usize = 4;
 
-/// The most digits of a bare number that is taken for a pass; a longer one is the beginning of a commit.
-const PASS_DIGITS: usize = 6;
-
 /// How many characters a reason has at most.
 const LONGEST_REASON: usize = 300;
 
@@ -241,10 +238,18 @@ pub struct Suspended {
 pub enum Named {
     /// So many revisions before the one that is applied: `HEAD~1`.
     Back(usize),
-    /// What was applied after a pass: `pass:12`, or a number of up to six digits.
+    /// What was applied after a pass: `pass:12`.
     Pass(PassId),
     /// A commit, by all or the first digits of its id.
     Digits(String),
+    /// A bare number: a pass, and where it is long enough perhaps the first digits of a commit. What is on
+    /// record decides.
+    Number {
+        /// As a pass.
+        pass: PassId,
+        /// As the first digits of a commit, where there are enough.
+        digits: Option<String>,
+    },
 }
 
 impl FromStr for Named {
@@ -265,8 +270,8 @@ impl FromStr for Named {
             return pass.parse().map(|pass| Self::Pass(PassId(pass))).map_err(|_| malformed());
         }
         match text.parse() {
-            Ok(pass) if text.len() <= PASS_DIGITS => Ok(Self::Pass(PassId(pass))),
-            _ => digits(text).map(Self::Digits).ok_or_else(malformed),
+            Ok(pass) => Ok(Self::Number { pass: PassId(pass), digits: digits(text) }),
+            Err(_) => digits(text).map(Self::Digits).ok_or_else(malformed),
         }
     }
 }
@@ -315,6 +320,21 @@ pub enum OrderError {
     #[error("more than one commit begins with `{digits}`; give more digits")]
     Ambiguous {
         /// The digits.
+        digits: String,
+    },
+    /// A bare number is both.
+    #[error("`{digits}` is a pass and begins a commit too; say `pass:{digits}`, or give more digits")]
+    PassOrCommit {
+        /// The number.
+        digits: String,
+    },
+    /// A bare number is neither.
+    #[error(
+        "`{digits}` is no pass on record that applied something, and no commit that was fetched begins with \
+         it; `skill-sync history` lists the passes and their revisions"
+    )]
+    NoSuchNumber {
+        /// The number.
         digits: String,
     },
     /// The history does not go back so far.
@@ -391,8 +411,10 @@ mod tests {
         assert_eq!(named("HEAD^"), Some(Named::Back(1)));
         assert_eq!(named("HEAD~12"), Some(Named::Back(12)));
         assert_eq!(named("pass:1234567"), Some(Named::Pass(PassId(1_234_567))));
-        assert_eq!(named("12"), Some(Named::Pass(PassId(12))));
-        assert_eq!(named("1234567"), Some(Named::Digits("1234567".to_owned())));
+        assert_eq!(named("12"), Some(Named::Number { pass: PassId(12), digits: None }));
+        let digits = Some("123456".to_owned());
+        assert_eq!(named("123456"), Some(Named::Number { pass: PassId(123_456), digits }));
+        assert_eq!(named(&"1".repeat(40)), Some(Named::Digits("1".repeat(40))));
         assert_eq!(named("AB12"), Some(Named::Digits("ab12".to_owned())));
         for wrong in ["", "abc", "HEAD~x", "HEAD@{1}", "pass:", "pass:-1", "main", "xyz12345"] {
             let error = wrong.parse::<Named>().unwrap_err();

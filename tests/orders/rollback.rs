@@ -68,10 +68,29 @@ fn two_steps_back_are_two_revisions_and_a_pass_names_one_too() {
         place.ends(&["rollback", said], 0);
         assert!(place.serves("a", text), "{said}");
     }
+    let neither = place.ends(&["rollback", "999999999"], 2);
+    assert!(neither.stderr.starts_with("error: `999999999` is no pass on record"), "{neither:?}");
     let unknown = place.ends(&["rollback", "pass:99"], 2);
     assert!(unknown.stderr.starts_with("error: pass 99 is not on record"), "{unknown:?}");
     let nothing = place.ends(&["rollback", "main"], 2);
     assert!(nothing.stderr.starts_with("error: `main` names no revision: give a commit id"), "{nothing:?}");
+}
+
+#[test]
+fn a_commit_whose_first_digits_are_a_number_is_found_by_them() {
+    let (place, first) = Place::with(&["a"]);
+    place.once(0);
+    // One commit in 17 has such an id.
+    let numeric = (0..500).find_map(|n| {
+        place.write("a", &format!("version {n}."));
+        let commit = place.commit();
+        commit[..6].bytes().all(|b| b.is_ascii_digit()).then_some((n, commit))
+    });
+    let (n, commit) = numeric.expect("a commit whose id begins with six decimal digits");
+    place.once(0);
+    place.ends(&["rollback", &first], 0);
+    place.ends(&["rollback", &commit[..6]], 0);
+    assert!(place.serves("a", &format!("version {n}.")), "{commit}");
 }
 
 #[test]

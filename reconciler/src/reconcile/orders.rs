@@ -9,7 +9,7 @@ use crate::apply;
 use crate::cancel::Cancel;
 use crate::desired::{self, Desired};
 use crate::guard::{self, Guard, Passage};
-use crate::ids::{CommitId, Timestamp};
+use crate::ids::{CommitId, PassId, Timestamp};
 use crate::orders::{
     self, Actor, Command, Confirmation, Named, OrderError, Orders, Pin, Restored, Seen, Suspended,
     Suspension, Waits,
@@ -62,18 +62,35 @@ impl Engine {
     fn resolve(&self, named: Named) -> Result<CommitId, OrderError> {
         match named {
             Named::Back(back) => self.before_applied(back),
-            Named::Pass(pass) => {
-                let report = self.record.pass(pass)?;
-                report.and_then(|report| report.applied_revision).ok_or(OrderError::NoSuchPass { pass })
+            Named::Pass(pass) => self.applied_by(pass)?.ok_or(OrderError::NoSuchPass { pass }),
+            Named::Digits(digits) => self.applied_or_fetched(digits),
+            Named::Number { pass, digits: None } => {
+                self.applied_by(pass)?.ok_or(OrderError::NoSuchPass { pass })
             }
-            Named::Digits(digits) => {
-                let mut history = self.record.applied_history()?.into_iter();
-                let one = history.find(|commit| commit.to_string().starts_with(&digits));
-                match one.filter(|_| history.all(|commit| !commit.to_string().starts_with(&digits))) {
-                    Some(commit) => Ok(commit),
-                    None => self.by_digits(digits),
+            Named::Number { pass, digits: Some(digits) } => {
+                match (self.applied_by(pass)?, self.applied_or_fetched(digits.clone())) {
+                    (Some(applied), Err(OrderError::NoSuchCommit { .. })) => Ok(applied),
+                    (Some(_), Ok(_) | Err(OrderError::Ambiguous { .. })) => {
+                        Err(OrderError::PassOrCommit { digits })
+                    }
+                    (None, Err(OrderError::NoSuchCommit { .. })) => Err(OrderError::NoSuchNumber { digits }),
+                    (_, found) => found,
                 }
             }
+        }
+    }
+
+    fn applied_by(&self, pass: PassId) -> Result<Option<CommitId>, OrderError> {
+        Ok(self.record.pass(pass)?.and_then(|report| report.applied_revision))
+    }
+
+    /// The commit that begins with these digits: of those that were applied, else of those in the mirror.
+    fn applied_or_fetched(&self, digits: String) -> Result<CommitId, OrderError> {
+        let mut history = self.record.applied_history()?.into_iter();
+        let one = history.find(|commit| commit.to_string().starts_with(&digits));
+        match one.filter(|_| history.all(|commit| !commit.to_string().starts_with(&digits))) {
+            Some(commit) => Ok(commit),
+            None => self.by_digits(digits),
         }
     }
 
