@@ -57,13 +57,20 @@ pub(crate) enum Command {
     },
     /// Run one pass and report it
     #[command(after_help = examples::ONCE)]
-    Once(Output),
+    Once {
+        #[command(flatten)]
+        force: Force,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Ask the running service for a pass
     #[command(after_help = examples::RECONCILE)]
     Reconcile {
         /// Wait for a pass that began after this request, and report it.
         #[arg(long)]
         wait: bool,
+        #[command(flatten)]
+        force: Force,
         #[command(flatten)]
         output: Output,
     },
@@ -89,6 +96,8 @@ pub(crate) enum Command {
         #[arg(value_name = "REV")]
         revision: String,
         #[command(flatten)]
+        said: Said,
+        #[command(flatten)]
         output: Output,
     },
     /// Let passes look and change nothing, until `resume`
@@ -110,11 +119,18 @@ pub(crate) enum Command {
         #[arg(value_name = "REV")]
         revision: String,
         #[command(flatten)]
+        said: Said,
+        #[command(flatten)]
         output: Output,
     },
     /// End suspension and rollback: follow the repository again, beginning with a pass
     #[command(after_help = examples::RESUME)]
-    Resume(Output),
+    Resume {
+        #[command(flatten)]
+        said: Said,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Bring back bytes that a pass overwrote on the volume
     #[command(subcommand, after_help = examples::DRIFT)]
     Drift(Drift),
@@ -159,6 +175,28 @@ pub(crate) struct Output {
     /// For people (text) or for machines (json).
     #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "text")]
     pub format: Format,
+}
+
+/// Whether a pass goes through a closed sync window.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Force {
+    /// Let this one pass through a closed sync window (SYNC_WINDOW); that goes on record.
+    #[arg(long)]
+    pub force: bool,
+    /// Why, in a sentence for the audit.
+    #[arg(long, value_name = "TEXT", requires = "force")]
+    pub reason: Option<String>,
+}
+
+/// What is said with an order.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Said {
+    /// Let its pass through a closed sync window (SYNC_WINDOW), too; that goes on record.
+    #[arg(long)]
+    pub force: bool,
+    /// Why, in a sentence for the audit.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
 }
 
 /// The form of a result.

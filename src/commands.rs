@@ -219,7 +219,7 @@ fn demand(command: &Command) -> Demand {
     match command {
         Command::Run { command } => needs(true, !command.is_empty()),
         Command::ServiceChild => needs(true, true),
-        Command::Once(_) | Command::State(_) => needs(true, false),
+        Command::Once { .. } | Command::State(_) => needs(true, false),
         _ => Demand::default(),
     }
 }
@@ -229,16 +229,16 @@ fn dispatch(command: Command, context: &Context) -> Done {
         Command::Run { command } if command.is_empty() => run::run(context),
         Command::Run { command } => supervise::run(context, command),
         Command::ServiceChild => run::run_beside_agent(context),
-        Command::Reconcile { wait, output } => reconcile::run(context, wait, output),
+        Command::Reconcile { wait, force, output } => reconcile::run(context, wait, &force, output),
         Command::Healthcheck => healthcheck::run(context),
-        Command::Once(output) => once::run(context, output),
-        Command::Confirm { revision, output } => {
-            orders::run(context, &reconciler::orders::Command::Confirm { revision }, output)
+        Command::Once { force, output } => once::run(context, force, output),
+        Command::Confirm { revision, said, output } => {
+            orders::run(context, &orders::Command::Confirm { revision }, said, output)
         }
-        Command::Rollback { revision, output } => {
-            orders::run(context, &reconciler::orders::Command::Rollback { revision }, output)
+        Command::Rollback { revision, said, output } => {
+            orders::run(context, &orders::Command::Rollback { revision }, said, output)
         }
-        Command::Resume(output) => orders::run(context, &reconciler::orders::Command::Resume, output),
+        Command::Resume { said, output } => orders::run(context, &orders::Command::Resume, said, output),
         Command::Suspend { lasting, reason, output } => orders::suspend(context, lasting, reason, output),
         Command::Diff(output) => diff::run(context, output),
         Command::Validate(validate) => validate::run(context, &validate),

@@ -17,6 +17,7 @@ use reconciler::path::TreePath;
 use reconciler::plan::PruneLimit;
 use reconciler::source::{Credentials, Reference, RepoUrl};
 use reconciler::verdict::Hook;
+use reconciler::window::Windows;
 
 mod engine;
 mod inputs;
@@ -156,6 +157,8 @@ pub(crate) struct Rules {
     pub prune_limit: PruneLimit,
     /// `REWIND`.
     pub rewind: Rewind,
+    /// `SYNC_WINDOW`; without any, changes may be applied at any time.
+    pub windows: Windows,
     /// `SCAN_BLOCK`; none where no security finding holds a skill.
     pub scan_block: Option<Severity>,
     /// `POLICY_FILE`.
@@ -339,6 +342,7 @@ fn rules(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Rules {
         adopt: inputs.value("ADOPT", parse::switch),
         prune_limit: PruneLimit(inputs.value("PRUNE_LIMIT", parse::percent)),
         rewind: inputs.value("REWIND", |text| parse::choice(text, &rewind)),
+        windows: inputs.value("SYNC_WINDOW", parse::windows),
         scan_block: inputs.value("SCAN_BLOCK", parse::threshold),
         policy_file: inputs.optional("POLICY_FILE", |text| Ok(parse::path_in(&ambient.directory, text))),
         on_condemned: inputs.value("ON_CONDEMNED", |text| parse::choice(text, &condemned)),

@@ -87,15 +87,12 @@ pub enum Guard {
         /// The commit that waits.
         revision: CommitId,
     },
-    /// The volume is newer than the record: one of them comes from a backup.
-    #[error(
-        "pass {found} wrote the volume last and the record knows no pass after {known}: the state directory is older \
-         than the volume, as after restoring a backup; if the volume may be changed, confirm revision {revision}"
-    )]
+    /// The volume and the record are of different times: one of them comes from a backup.
+    #[error("{}, as after restoring a backup; if the volume may be changed, confirm revision {revision}", times(*found, *known))]
     Restored {
         /// The pass that the volume names.
         found: PassId,
-        /// The last pass on record.
+        /// The last pass on record; where the volume is older, the pass that it named.
         known: PassId,
         /// The commit that waits.
         revision: CommitId,
@@ -103,6 +100,19 @@ pub enum Guard {
     /// Too many skills would go at once.
     #[error(transparent)]
     Prune(#[from] PruneGuard),
+}
+
+fn times(found: PassId, known: PassId) -> String {
+    if found > known {
+        return format!(
+            "pass {found} wrote the volume last and the record knows no pass after {known}: the state directory \
+             is older than the volume"
+        );
+    }
+    format!(
+        "pass {known} wrote the volume last and the volume names pass {found}: the volume is older than the \
+         state directory"
+    )
 }
 
 /// How the commit that was fetched follows the one that is applied.

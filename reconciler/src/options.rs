@@ -10,6 +10,7 @@ use crate::path::TreePath;
 use crate::plan::PruneLimit;
 use crate::source::Source;
 use crate::verdict::Hook;
+use crate::window::Windows;
 
 /// What one engine keeps equal to what.
 #[derive(Debug, Clone)]
@@ -44,6 +45,8 @@ pub struct Options {
     pub prune_limit: PruneLimit,
     /// What a branch that no longer contains the applied commit means.
     pub rewind: Rewind,
+    /// When git's changes may reach the volume.
+    pub windows: Windows,
     /// Refuse to create anything while the target is on the root file system's device.
     pub require_mount: bool,
     /// How long drifted files are kept (`DRIFT_KEEP`).

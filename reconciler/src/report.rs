@@ -200,6 +200,10 @@ pub struct Quarantined {
 pub struct Diff {
     /// The commit that was looked at.
     pub revision: Option<CommitId>,
+    /// What it waits for before any of it is done: `confirm`, and why. Then the changes are those that
+    /// would follow it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<String>,
     /// What would change.
     pub changes: Vec<SkillChange>,
     /// The skills that would not be served as git has them.

@@ -532,10 +532,10 @@ mod tests {
         place.pass(Outcome::Suspended, |report| report.revision = Some(commit(2)));
         assert_eq!(status(&place).sync, SyncState::OutOfSync);
         let later = Timestamp::from_millis(1_800_000_060_000);
-        assert!(place.record.resume(&Actor::api(), later).unwrap());
+        assert!(place.record.resume(&Actor::api(), later, None).unwrap());
         let expected = (ConditionStatus::False, "NotSuspended", "", later);
         assert_eq!(of(&status(&place), ConditionType::Suspended), expected);
-        assert!(!place.record.resume(&Actor::api(), later).unwrap(), "nothing stands any more");
+        assert!(!place.record.resume(&Actor::api(), later, None).unwrap(), "nothing stands any more");
     }
 
     #[test]

@@ -43,7 +43,10 @@ Examples:
   skill-sync once --repo ./skills-repo --dir ./skills
 
   # In a script: the report as JSON, the exit code as the outcome
-  skill-sync once --repo https://github.com/acme/skills --dir ./skills -o json | jq .outcome";
+  skill-sync once --repo https://github.com/acme/skills --dir ./skills -o json | jq .outcome
+
+  # Although SYNC_WINDOW says that it is not the time for it
+  skill-sync once --repo ./skills-repo --dir ./skills --force --reason 'a fix for the incident'";
 
 pub(crate) const RECONCILE: &str = "\
 Examples:
@@ -51,7 +54,10 @@ Examples:
   skill-sync reconcile --dir /data/skills
 
   # In a deploy script: wait until what was just pushed is served
-  skill-sync reconcile --wait -o json";
+  skill-sync reconcile --wait -o json
+
+  # Although SYNC_WINDOW says that it is not the time for it
+  skill-sync reconcile --wait --force --reason 'a fix for the incident'";
 
 pub(crate) const DIFF: &str = "\
 Examples:
@@ -116,7 +122,7 @@ Passes go on to fetch and say what waits. Drift is not put right either.";
 pub(crate) const ROLLBACK: &str = "\
 Examples:
   # What was applied before what is applied now
-  skill-sync rollback HEAD~1
+  skill-sync rollback HEAD~1 --reason 'the new one loops'
 
   # What was applied by pass 12 (`skill-sync history` lists the passes), or a commit
   skill-sync rollback pass:12

@@ -35,6 +35,7 @@ impl Settings {
             adopt: self.rules.adopt,
             prune_limit: self.rules.prune_limit,
             rewind: self.rules.rewind,
+            windows: self.rules.windows.clone(),
             require_mount: self.require_mount,
             drift_keep: self.timing.drift_keep,
             drift_max_bytes: self.limits.drift_max_bytes,

@@ -9,6 +9,7 @@ use globset::{Glob, GlobBuilder};
 use reconciler::finding::Severity;
 use reconciler::path::TreePath;
 use reconciler::source::{Reference, RepoUrl};
+use reconciler::window::Windows;
 
 /// What a parser gives: the value, or what was expected.
 pub(crate) type Parsed<T> = Result<T, String>;
@@ -105,6 +106,13 @@ fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
         [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
         _ => words.concat(),
     }
+}
+
+/// When changes may be applied.
+pub(crate) fn windows(text: &str) -> Parsed<Windows> {
+    text.parse().map_err(|error| {
+        format!("windows such as `deny 0 18 * * FRI Europe/Berlin for 60h`, separated by `;` ({error})")
+    })
 }
 
 /// The lowest severity that holds a skill; none for `none`.

@@ -229,6 +229,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        variable: "SYNC_WINDOW",
+        flag: Some("sync-window"),
+        value: "WINDOWS",
+        otherwise: "none: at any time",
+        help: "When git's changes may be applied: `allow` or `deny`, a cron schedule, a time zone (else UTC) and \
+               `for` how long, such as `deny 0 18 * * FRI Europe/Berlin for 60h`; several are separated by `;`.",
+        ..PLAIN
+    },
+    Setting {
         variable: "SCAN_BLOCK",
         flag: Some("scan-block"),
         value: "SEVERITY",

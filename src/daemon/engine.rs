@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reconciler::cancel::Cancel;
 use reconciler::ids::{PassId, Timestamp};
-use reconciler::orders::{Actor, Command, OrderError, Orders};
+use reconciler::orders::{Command, OrderError, Orders, Word};
 use reconciler::reconcile::{Engine, OpenError};
 use reconciler::report::{Diff, PassReport, StagesMs, error_text};
 use reconciler::trigger::Trigger;
@@ -130,8 +130,12 @@ impl Reconciler for Passes {
         Passed { report, served: self.served(), audit_records: self.audit_records() }
     }
 
-    fn command(&mut self, command: &Command, actor: Actor) -> Result<Orders, OrderError> {
-        self.engine(&Cancel::new())?.command(command, actor)
+    fn command(&mut self, command: &Command, word: Word) -> Result<Orders, OrderError> {
+        self.engine(&Cancel::new())?.command(command, word)
+    }
+
+    fn asks_server(&mut self) -> bool {
+        self.engine.as_ref().is_none_or(Engine::asks_server)
     }
 
     fn look(&mut self, cancel: &Cancel) -> Result<Diff, NoDiff> {

@@ -39,7 +39,11 @@ impl fmt::Display for Text<'_, Diff> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(diff, style) = *self;
         let (changes, held) = (&diff.changes, &diff.held);
-        let word = if changes.is_empty() { "nothing would change" } else { "would apply" };
+        let word = match (changes.is_empty(), diff.guard.is_some()) {
+            (true, _) => "nothing would change",
+            (false, false) => "would apply",
+            (false, true) => "would apply once confirmed",
+        };
         write!(f, "{}", style.paint(Tone::Strong, word))?;
         if let Some(revision) = diff.revision {
             write!(f, "{} {}", if changes.is_empty() { " at" } else { "" }, revision.short())?;

@@ -12,6 +12,7 @@ use crate::report::Remedy;
 use crate::source::{MirrorError, SourceError};
 use crate::target::TargetError;
 use crate::verdict::JudgeError;
+use crate::window::WindowClosed;
 
 /// Says why an engine cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,8 @@ pub enum PassError {
     Cancelled(#[from] Cancelled),
     #[error(transparent)]
     Suspended(#[from] Suspended),
+    #[error(transparent)]
+    WindowClosed(#[from] WindowClosed),
     /// `HOLD=revision`, and not every skill of it may enter.
     #[error(
         "{held} held and HOLD=revision serves a commit whole or not at all: mend what is held, or set \
@@ -90,7 +93,7 @@ impl PassError {
             Self::Apply(error) => error.remedy(),
             Self::Record(error) => error.remedy(),
             Self::Guard(_) => Remedy::Confirm,
-            Self::Suspended(_) => Remedy::Resume,
+            Self::Suspended(_) | Self::WindowClosed(_) => Remedy::Resume,
             Self::Cancelled(_) => Remedy::Retry(None),
             Self::RevisionHeld { .. } => Remedy::Person,
         }

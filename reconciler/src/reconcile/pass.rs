@@ -35,6 +35,8 @@ pub(super) struct Pass {
     /// What is planted on the volume; none where nobody looked.
     pub(super) planted: Option<Vec<Unowned>>,
     pub(super) quarantined: Vec<Quarantined>,
+    /// Whether the sentinel on the volume names it.
+    pub(super) signed: bool,
     clock: Instant,
 }
 
@@ -66,6 +68,7 @@ impl Pass {
             unpublished: Vec::new(),
             planted: None,
             quarantined: Vec::new(),
+            signed: false,
             clock: Instant::now(),
         }
     }
@@ -130,6 +133,7 @@ impl Engine {
             }
             Ok(()) => {
                 if let Some(Step { plan, observed, .. }) = done {
+                    self.sign(&pass);
                     self.inventory = Inventory { skills: plan.next, known: observed.known };
                     self.retain(&pass, changed);
                 }
@@ -138,6 +142,15 @@ impl Engine {
         report.stages_ms.record = millis_since(begun);
         report.duration_ms = millis_since(pass.clock);
         report
+    }
+
+    /// Remembers that the volume names this pass, by which a volume that is older than the record is told.
+    fn sign(&mut self, pass: &Pass) {
+        if pass.signed
+            && let Err(error) = self.record.note_signed(pass.id)
+        {
+            tracing::warn!(error = error_text(&error), "an older volume would not be told from this one");
+        }
     }
 
     fn write_end(
@@ -189,13 +202,13 @@ impl Engine {
         }
     }
 
-    pub(super) fn report_diff(&self, pass: Pass) -> Diff {
+    pub(super) fn report_diff(&self, pass: Pass, guard: Option<String>) -> Diff {
         let held = self.held(&pass);
         let mut plan = pass.step.map(|step| step.plan).unwrap_or_default();
         plan.changes.splice(..0, pass.unpublished);
         let warnings = pass.judged.map(|judged| judged.strays).unwrap_or_default();
         let (revision, kept) = (pass.revision, plan.kept().cloned().collect());
-        Diff { revision, changes: plan.changes, held, kept, warnings, unowned: plan.unowned }
+        Diff { revision, guard, changes: plan.changes, held, kept, warnings, unowned: plan.unowned }
     }
 
     /// What is served after this pass.

@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use super::pass::Pass;
 use super::{Engine, HISTORY, PassError};
 use crate::apply::{ApplyError, DRIFT_REFS, KeptKind};
+use crate::cancel::Cancel;
 use crate::ids::Timestamp;
 use crate::record::Drifted;
 
@@ -20,6 +21,18 @@ impl Engine {
         let done = self.drop_drift(pass, changed).and_then(|()| self.drop_history(changed));
         if let Err(error) = done {
             tracing::warn!(error = crate::report::error_text(&error), "old bytes could not be let go of");
+        }
+    }
+
+    /// Tidies the mirror up between two passes, when nothing is needed that no reference keeps. What an
+    /// interrupted pass intended is needed until it is settled.
+    pub(super) fn tidy(&mut self, cancel: &Cancel) {
+        let is_ours = self.target.as_ref().is_some_and(|target| target.locked().is_ok());
+        if !is_ours || !matches!(self.record.interrupted(), Ok(None)) {
+            return;
+        }
+        if let Err(error) = self.mirror.tidy(cancel) {
+            tracing::warn!(error = crate::report::error_text(&error), "the mirror could not be tidied up");
         }
     }
 

@@ -57,6 +57,8 @@ pub enum Kind {
     Suspended,
     /// A revision is served until further notice: a rollback.
     Pinned,
+    /// One pass goes through a closed sync window.
+    Forced,
     /// Suspension and pin are over.
     Resumed,
     /// A commit was applied that does not contain the one before.
@@ -84,6 +86,7 @@ impl Kind {
             Self::Confirmed => "confirmed",
             Self::Suspended => "suspended",
             Self::Pinned => "pinned",
+            Self::Forced => "forced",
             Self::Resumed => "resumed",
             Self::Rewound => "rewound",
             Self::Restored => "restored",

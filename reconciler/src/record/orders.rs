@@ -8,7 +8,7 @@ use super::audit::{Appender, CONTROLLER, Kind};
 use super::error::Fault;
 use super::{Record, RecordError, column, conditions};
 use crate::ids::{CommitId, PassId, Timestamp};
-use crate::orders::{Actor, Confirmation, Orders, Pin, Restored, Suspension};
+use crate::orders::{Actor, Confirmation, Forced, Orders, Pin, Restored, Suspension};
 
 /// How many applied revisions are remembered, and kept alive in the mirror.
 pub const APPLIED_KEPT: usize = 100;
@@ -16,7 +16,12 @@ pub const APPLIED_KEPT: usize = 100;
 const CONFIRMED: &str = "confirmed";
 const SUSPENDED: &str = "suspended";
 const PINNED: &str = "pinned";
+const FORCED: &str = "forced";
 const RESTORED: &str = "restored";
+/// The last that was told, also when it does not stand any more.
+const RESTORED_SEEN: &str = "restored_seen";
+/// The pass that the sentinel on the volume names.
+const SIGNED: &str = "signed";
 
 impl Record {
     /// Everything that stands.
@@ -69,12 +74,18 @@ impl Record {
     ///
     /// # Errors
     /// Where the database cannot be written.
-    pub fn resume(&mut self, actor: &Actor, at: Timestamp) -> Result<bool, RecordError> {
+    pub fn resume(
+        &mut self,
+        actor: &Actor,
+        at: Timestamp,
+        reason: Option<&str>,
+    ) -> Result<bool, RecordError> {
         self.write(|tx| {
             let body = ResumedBody {
                 suspended: withdraw(tx, SUSPENDED)?,
                 pinned: withdraw(tx, PINNED)?,
                 over: false,
+                reason,
             };
             let any = body.suspended || body.pinned;
             if any {
@@ -93,13 +104,50 @@ impl Record {
     pub fn end_suspension(&mut self, at: Timestamp) -> Result<(), RecordError> {
         self.write(|tx| {
             withdraw(tx, SUSPENDED)?;
-            let body = ResumedBody { suspended: true, pinned: false, over: true };
+            let body = ResumedBody { suspended: true, pinned: false, over: true, reason: None };
             Appender::new(tx, at, None)?.append_by(CONTROLLER, Kind::Resumed, &body)?;
             conditions::write_orders(tx, &load(tx)?, None, at)
         })
     }
 
-    /// Stores durably that the volume is newer than this record; passes are guarded from here on until
+    /// Stores durably that the next pass goes through a closed sync window.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub fn force(&mut self, forced: &Forced) -> Result<(), RecordError> {
+        self.write(|tx| give(tx, &forced.actor, forced.at, Kind::Forced, FORCED, forced))
+    }
+
+    /// Takes that word back: it was for one pass.
+    pub(crate) fn use_force(&mut self) -> Result<(), RecordError> {
+        self.write(|tx| withdraw(tx, FORCED).map(drop))
+    }
+
+    /// Stores durably that the sentinel on the volume names this pass.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub(crate) fn note_signed(&mut self, pass: PassId) -> Result<(), RecordError> {
+        self.write(|tx| put(tx, SIGNED, &pass))
+    }
+
+    /// The pass that the sentinel on the volume was last known to name.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub(crate) fn signed(&self) -> Result<Option<PassId>, RecordError> {
+        self.read(|db| get(db, SIGNED))
+    }
+
+    /// What [`note_restored`](Self::note_restored) stored last, confirmed or not.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub(crate) fn restored_seen(&self) -> Result<Option<Restored>, RecordError> {
+        self.read(|db| get(db, RESTORED_SEEN))
+    }
+
+    /// Stores durably that volume and record are of different times; passes are guarded from here on until
     /// one converges.
     ///
     /// # Errors
@@ -107,6 +155,7 @@ impl Record {
     pub fn note_restored(&mut self, restored: Restored, at: Timestamp) -> Result<(), RecordError> {
         self.write(|tx| {
             put(tx, RESTORED, &restored)?;
+            put(tx, RESTORED_SEEN, &restored)?;
             Appender::new(tx, at, None)?.append(Kind::Restored, &restored)
         })
     }
@@ -127,11 +176,13 @@ fn give(
 }
 
 #[derive(Serialize)]
-struct ResumedBody {
+struct ResumedBody<'a> {
     suspended: bool,
     pinned: bool,
     /// Its time was over.
     over: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
 }
 
 /// Reads everything that stands.
@@ -140,6 +191,7 @@ pub(super) fn load(db: &Connection) -> Result<Orders, Fault> {
         confirmed: get(db, CONFIRMED)?,
         suspended: get(db, SUSPENDED)?,
         pinned: get(db, PINNED)?,
+        forced: get(db, FORCED)?,
         restored: get(db, RESTORED)?,
     })
 }

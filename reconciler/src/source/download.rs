@@ -119,7 +119,7 @@ impl Download<'_> {
         if self.has_history && self.has(id) {
             return Ok((wanted, true));
         }
-        let _shallow = self.session.is_none().then(|| Shallow::keep(&self.mirror));
+        let shallow = self.session.is_none().then(|| Shallow::keep(&self.mirror));
         let refspec = [format!("+{source}:{TIP}")];
         let mut take =
             |depth| connection.remote().download(&refspec, Some(&mut self.options(depth, progress)));
@@ -127,6 +127,10 @@ impl Download<'_> {
             Err(error) if error.message().contains(NO_SHALLOW) => take(EVERYTHING),
             taken => taken,
         };
+        drop(shallow);
+        if self.session.is_none() && !self.has(id) {
+            self.take_alone(id);
+        }
         match (taken, &wanted) {
             (Ok(()), Wanted::Listed { .. }) => Ok((wanted, true)),
             (Ok(()), Wanted::Unlisted(_)) => Ok((wanted, self.has(id))),
@@ -137,6 +141,32 @@ impl Download<'_> {
                 _ => Ok((wanted, false)),
             },
         }
+    }
+
+    /// Packs one commit of a local path without what is behind it: libgit2's local transport brings nothing
+    /// that is behind a commit of ours, also where our history ends before it. Where that fails the commit
+    /// is not there, which is told elsewhere.
+    fn take_alone(&self, id: Oid) {
+        let packed = Repository::open(self.path_of_source()).and_then(|source| {
+            let commit = source.find_object(id, None)?.peel_to_commit()?.id();
+            let mut builder = source.packbuilder()?;
+            builder.insert_recursive(id, None)?;
+            builder.insert_commit(commit)?;
+            builder.write(&self.mirror.path().join("objects/pack"), 0)?;
+            Ok(commit)
+        });
+        match packed {
+            Ok(commit) => {
+                let mut shallow = Shallow::keep(&self.mirror).unwrap_or_else(|| Shallow::none(&self.mirror));
+                shallow.add(commit);
+            }
+            Err(error) => tracing::debug!(%error, %id, "not to be had from the local path"),
+        }
+    }
+
+    fn path_of_source(&self) -> PathBuf {
+        let url = RepoUrl::parse(&self.request.url).ok();
+        url.and_then(|url| url.path().map(Path::to_owned)).unwrap_or_default()
     }
 
     /// Brings all branches and tags, for a commit that may be below one of them.
@@ -258,6 +288,15 @@ impl Shallow {
         let path = mirror.path().join("shallow");
         let ends = std::fs::read(&path).ok()?;
         Some(Self { path, ends })
+    }
+
+    fn none(mirror: &Repository) -> Self {
+        Self { path: mirror.path().join("shallow"), ends: Vec::new() }
+    }
+
+    /// One more commit behind which history ends.
+    fn add(&mut self, commit: Oid) {
+        self.ends.extend_from_slice(format!("{commit}\n").as_bytes());
     }
 }
 

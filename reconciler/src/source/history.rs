@@ -131,7 +131,7 @@ impl Behind {
 
 /// The parents that the commit names. libgit2's own list leaves out those of a shallow clone's last
 /// commit, also where a later fetch has brought them.
-fn parents(commit: &Commit<'_>) -> Vec<Oid> {
+pub(super) fn parents(commit: &Commit<'_>) -> Vec<Oid> {
     let lines = commit.raw_header_bytes().split(|byte| *byte == b'\n');
     lines
         .filter_map(|line| Oid::from_str(std::str::from_utf8(line.strip_prefix(b"parent ")?).ok()?).ok())

@@ -29,6 +29,7 @@ mod reference;
 mod retry_after;
 mod served;
 mod sweep;
+mod tidy;
 mod url;
 
 pub use credentials::{Credentials, Revealed, Secret, SecretError};

@@ -11,4 +11,5 @@ mod hostile;
 mod http;
 mod killed;
 mod references;
+mod tidy;
 mod world;
