@@ -138,6 +138,8 @@ pub(crate) struct Timing {
 pub(crate) struct Limits {
     /// `MAX_REPO_BYTES`.
     pub max_repo_bytes: u64,
+    /// `MAX_FETCH_MEMORY`.
+    pub max_fetch_memory: u64,
     /// `DRIFT_MAX_BYTES`.
     pub drift_max_bytes: u64,
 }
@@ -273,6 +275,7 @@ fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Setti
         timing: timing(inputs),
         limits: Limits {
             max_repo_bytes: inputs.value("MAX_REPO_BYTES", parse::bytes),
+            max_fetch_memory: inputs.value("MAX_FETCH_MEMORY", parse::bytes),
             drift_max_bytes: inputs.value("DRIFT_MAX_BYTES", parse::bytes),
         },
         rules: rules(inputs, ambient),

@@ -59,12 +59,12 @@ pub(crate) fn restored(path: &TreePath, size: u64, to: &Path) -> String {
     format!("{size} bytes that stood at `{}` are in `{to}`\n", escape::terminal(path.as_str()))
 }
 
-/// Prints a result as JSON on stdout, a value a document.
+/// Prints a result as JSON on stdout, a value a document; a terminal may see it too.
 ///
 /// # Errors
 /// As `print`.
 pub(crate) fn print_json(value: &(impl Serialize + ?Sized)) -> io::Result<()> {
-    print(format_args!("{}\n", serde_json::to_string_pretty(value)?))
+    print(format_args!("{}\n", escape::json(&serde_json::to_string_pretty(value)?)))
 }
 
 /// Prints an error on stderr. There is nowhere to report that it could not be.

@@ -9,10 +9,6 @@ use reconciler::verdict::Law;
 
 use super::Settings;
 
-/// How many bytes of data the process that fetches may hold: it parses what a stranger sends. Mapped
-/// packs do not count.
-const FETCH_MEMORY: u64 = 2 << 30;
-
 impl Settings {
     /// What the engine is told; `state` is the directory that was resolved for it, and `child` the
     /// program and its arguments that fetch.
@@ -47,7 +43,7 @@ impl Settings {
             fetch_timeout: self.timing.fetch_timeout,
             clone_timeout: self.timing.clone_timeout,
             max_repo_bytes: self.limits.max_repo_bytes,
-            max_memory: FETCH_MEMORY,
+            max_memory: self.limits.max_fetch_memory,
         };
         Some(Source {
             url: self.repository.clone()?,

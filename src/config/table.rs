@@ -154,6 +154,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        variable: "MAX_FETCH_MEMORY",
+        flag: Some("max-fetch-memory"),
+        value: "SIZE",
+        default: Some("2GiB"),
+        help: "The memory of the process that fetches; a pack that takes more to read is refused.",
+        ..PLAIN
+    },
+    Setting {
         variable: "LOCK_WAIT",
         flag: Some("lock-wait"),
         value: "DURATION",

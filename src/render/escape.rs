@@ -28,6 +28,20 @@ pub(crate) fn terminal(text: &str) -> String {
     })
 }
 
+/// JSON that a terminal may see: what [`terminal`] escapes and JSON does not stands as `\uXXXX`, which is
+/// the same value to who parses it. Only strings hold such characters.
+pub(crate) fn json(text: &str) -> String {
+    let mut units = [0; 2];
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        if c != '\n' && (c.is_control() || is_format(c)) {
+            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+        out
+    })
+}
+
 /// The message of a GitHub workflow command: `%` and line breaks as the runner decodes them
 /// (`escapeData` of `@actions/core`); other control and format characters as on a terminal, since
 /// the log shows them.
@@ -62,6 +76,14 @@ pub(crate) fn shell(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_says_the_same_and_moves_no_cursor() {
+        let value = "a\u{1b}[31m\u{9b}2J\u{7f}\u{202e}\u{e0041}\n\u{fc}";
+        let shown = json(&serde_json::to_string_pretty(&[value]).unwrap());
+        assert_eq!(shown, "[\n  \"a\\u001b[31m\\u009b2J\\u007f\\u202e\\udb40\\udc41\\n\u{fc}\"\n]");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&shown).unwrap(), [value]);
+    }
 
     #[test]
     fn a_terminal_never_sees_a_control_or_format_character() {

@@ -32,6 +32,10 @@ const NO_SHALLOW: &str = "doesn't support shallow";
 /// The longest text of a server that an error repeats, in characters.
 const MAX_FOREIGN: usize = 300;
 
+/// The largest commit, annotated tag and top tree that are taken, in bytes (32 MiB): a pack of a few
+/// kilobytes can hold one that fills the memory of whoever opens it, the parent's among them.
+const MAX_OBJECT_BYTES: usize = 32 << 20;
+
 /// One fetch, in the process that is there for it.
 struct Download<'a> {
     request: &'a Request,
@@ -224,15 +228,27 @@ impl Download<'_> {
         if !self.has(id) {
             return Err(FetchError::Incomplete { url: url(), listed: format!("{name} at {id}") });
         }
+        self.check_size(id)?;
         let object = self.mirror.find_object(id, None).map_err(|e| self.failure(&e))?;
-        match object.peel(ObjectType::Commit) {
-            Ok(commit) => Ok(commit.id().into()),
+        match object.peel_to_commit() {
+            Ok(commit) => self.check_size(commit.tree_id()).map(|()| commit.id().into()),
             Err(_) => {
                 let end = object.peel(ObjectType::Any).unwrap_or(object);
                 let kind = end.kind().map_or("object", |kind| kind.str()).to_owned();
                 Err(FetchError::NotACommit { url: url(), reference: name.to_owned(), kind })
             }
         }
+    }
+
+    /// Refuses an object that is too large to be opened, without opening it.
+    fn check_size(&self, id: Oid) -> Result<(), FetchError> {
+        let header = self.mirror.odb().and_then(|odb| odb.read_header(id));
+        let (bytes, kind) = header.map_err(|e| self.failure(&e))?;
+        if bytes <= MAX_OBJECT_BYTES {
+            return Ok(());
+        }
+        let detail = format!("the {kind} {id} has {bytes} bytes, and {MAX_OBJECT_BYTES} are the most");
+        Err(FetchError::Broken { url: self.request.url.clone(), detail })
     }
 
     fn point_tip(&self, commit: CommitId) -> Result<(), FetchError> {

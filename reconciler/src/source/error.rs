@@ -114,7 +114,10 @@ pub enum FetchError {
     #[error("the answer of {url} is broken: {detail}")]
     Broken { url: String, detail: String },
     /// The child's memory limit was reached.
-    #[error("fetching {url} takes more than the {limit} bytes of memory that a fetch may have")]
+    #[error(
+        "fetching {url} takes more than the {limit} bytes of memory that a fetch may have; raise \
+         MAX_FETCH_MEMORY if the repository is to be trusted, or make it smaller"
+    )]
     Memory { url: String, limit: u64 },
     /// Our own side: the mirror, or the machine.
     #[error("cannot write what {url} sent into {mirror}: {detail}")]
@@ -186,7 +189,7 @@ pub enum SourceError {
     /// The child was ended by a signal that is not ours.
     #[error(
         "the fetch of {url} was ended by signal {signal}: it broke, was killed, or met the memory limit \
-         of {max_memory} bytes"
+         of {max_memory} bytes (MAX_FETCH_MEMORY)"
     )]
     Signalled { url: String, signal: i32, max_memory: u64 },
     /// The child ended, or spoke, as ours never does.

@@ -67,7 +67,8 @@ pub struct Limits {
     pub clone_timeout: Duration,
     /// The mirror, in bytes (`MAX_REPO_BYTES`).
     pub max_repo_bytes: u64,
-    /// The memory of the child, in bytes of data (`RLIMIT_DATA`; mapped packs do not count).
+    /// The memory of the child, in bytes of data (`MAX_FETCH_MEMORY`; `RLIMIT_DATA`: mapped packs do not
+    /// count).
     pub max_memory: u64,
 }
 

@@ -7,6 +7,7 @@
     reason = "clippy knows the tests, but not what they are made of"
 )]
 
+mod bombs;
 mod hostile;
 mod http;
 mod killed;
