@@ -8,7 +8,7 @@ use crate::finding::Severity;
 use crate::guard::Rewind;
 use crate::path::TreePath;
 use crate::plan::PruneLimit;
-use crate::source::Source;
+use crate::source::{Source, Verify};
 use crate::verdict::Hook;
 
 /// What one engine keeps equal to what.
@@ -44,6 +44,8 @@ pub struct Options {
     pub prune_limit: PruneLimit,
     /// What a branch that no longer contains the applied commit means.
     pub rewind: Rewind,
+    /// Whose signature a commit needs; none where it needs no one's.
+    pub verify: Option<Verify>,
     /// Refuse to create anything while the target is on the root file system's device.
     pub require_mount: bool,
     /// How long drifted files are kept (`DRIFT_KEEP`).

@@ -7,8 +7,11 @@
     reason = "clippy knows the tests, but not what they are made of"
 )]
 
+mod app;
 mod hostile;
 mod http;
 mod killed;
 mod references;
+mod route;
+mod ssh;
 mod world;
