@@ -145,7 +145,11 @@ pub(crate) enum Command {
     Healthcheck,
     /// Fetches in a process of its own; started by the other verbs.
     #[command(name = FETCH_CHILD, hide = true)]
-    FetchChild,
+    FetchChild {
+        /// What it becomes instead.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// The service beside a supervised command; started by `run`.
     #[command(name = SERVICE_CHILD, hide = true)]
     ServiceChild,

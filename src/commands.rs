@@ -155,6 +155,10 @@ pub(crate) type Done = Result<ExitCode, Failure>;
 
 /// Runs the command line to its exit code.
 pub(crate) fn run(argv: Vec<OsString>, ambient: &Ambient) -> ExitCode {
+    // ssh asks for the passphrase of a key: it starts us with a question and no verb.
+    if ambient.variable(child::ASKPASS).is_some() {
+        return child::askpass(stdout());
+    }
     let style = Style::of(stderr().is_terminal(), &ambient.variables);
     let program =
         argv.first().map_or_else(|| "skill-sync".into(), |name| name.to_string_lossy().into_owned());
@@ -249,7 +253,7 @@ fn dispatch(command: Command, context: &Context) -> Done {
         Command::State(cli::State::Rebuild(output)) => state::rebuild(context, output),
         Command::Audit(audit) => audit::run(context, &audit),
         // Its parent gave it no environment: the settings are the defaults, and none is used.
-        Command::FetchChild => Ok(child::serve(stdin(), stdout())),
+        Command::FetchChild { arguments } => Ok(child::serve(&arguments, stdin(), stdout())),
         Command::AgentChild { parent, group, command } => supervise::become_agent(parent, group, &command),
     }
 }

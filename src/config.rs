@@ -15,7 +15,7 @@ use reconciler::guard::Rewind;
 use reconciler::options::{Hold, Layout, OnCondemned, OnUnowned};
 use reconciler::path::TreePath;
 use reconciler::plan::PruneLimit;
-use reconciler::source::{Credentials, Reference, RepoUrl};
+use reconciler::source::{Credentials, Reference, RepoUrl, Route, Ssh, Verify};
 use reconciler::verdict::Hook;
 use reconciler::window::Windows;
 
@@ -24,6 +24,7 @@ mod inputs;
 mod parse;
 mod problem;
 mod secret;
+mod source;
 mod table;
 
 use inputs::Inputs;
@@ -89,6 +90,10 @@ pub(crate) struct Settings {
     pub credentials: Credentials,
     /// What is shown to a repository over SSH.
     pub ssh: Ssh,
+    /// `CA_FILE`, and the standard variables of proxies.
+    pub route: Route,
+    /// `VERIFY` and what belongs to it; none where nothing must be signed.
+    pub verify: Option<Verify>,
     /// How long things may take.
     pub timing: Timing,
     /// How much may be kept.
@@ -103,15 +108,6 @@ pub(crate) struct Settings {
     pub child: Child,
     /// The log.
     pub log: Log,
-}
-
-/// What is shown to a repository over SSH.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Ssh {
-    /// `SSH_KEY`: the private key's file.
-    pub key: Option<PathBuf>,
-    /// `SSH_KNOWN_HOSTS`: the file of known hosts.
-    pub known_hosts: Option<PathBuf>,
 }
 
 /// How long things may take.
@@ -157,8 +153,8 @@ pub(crate) struct Rules {
     pub adopt: bool,
     /// `PRUNE_LIMIT`.
     pub prune_limit: PruneLimit,
-    /// `REWIND`.
-    pub rewind: Rewind,
+    /// `REWIND`; where it is not set it depends on `VERIFY`.
+    pub rewind: Option<Rewind>,
     /// `SYNC_WINDOW`; without any, changes may be applied at any time.
     pub windows: Windows,
     /// `SCAN_BLOCK`; none where no security finding holds a skill.
@@ -267,11 +263,10 @@ fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Setti
         environment: environment(inputs, &ambient.host_name),
         require_mount: inputs.optional("REQUIRE_MOUNT", parse::switch).unwrap_or(on_railway),
         insecure_http: inputs.value("INSECURE_HTTP", parse::switch),
-        credentials: credentials(inputs),
-        ssh: Ssh {
-            key: inputs.optional("SSH_KEY", path),
-            known_hosts: inputs.optional("SSH_KNOWN_HOSTS", path),
-        },
+        credentials: source::credentials(inputs),
+        ssh: source::ssh(inputs, &ambient.directory),
+        route: source::route(inputs, &ambient.directory),
+        verify: source::verify(inputs, &ambient.directory),
         timing: timing(inputs),
         limits: Limits {
             max_repo_bytes: inputs.value("MAX_REPO_BYTES", parse::bytes),
@@ -292,29 +287,6 @@ fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Setti
 fn environment(inputs: &mut Inputs<'_>, host_name: &str) -> String {
     let railway = inputs.ambient("RAILWAY_ENVIRONMENT_NAME").map(|name| name.to_string_lossy().into_owned());
     inputs.optional("ENVIRONMENT_NAME", parse::text).or(railway).unwrap_or_else(|| host_name.to_owned())
-}
-
-fn credentials(inputs: &mut Inputs<'_>) -> Credentials {
-    const NAMES: &str = "GITHUB_TOKEN, GIT_USERNAME and GIT_PASSWORD";
-    let token = inputs.secret("GITHUB_TOKEN", parse::text);
-    let username = inputs.optional("GIT_USERNAME", parse::text);
-    let password = inputs.secret("GIT_PASSWORD", parse::text);
-    let has = |variable| inputs.is_given(variable);
-    let what = match (has("GITHUB_TOKEN"), has("GIT_USERNAME"), has("GIT_PASSWORD")) {
-        (true, true, _) | (true, _, true) => "set the token, or the user and the password, but not both",
-        (_, true, false) | (_, false, true) => "the user and the password belong together; set both",
-        _ => return join(token, username, password),
-    };
-    inputs.problems.push(Problem::Together { names: NAMES, what });
-    Credentials::None
-}
-
-fn join(token: Option<Secret>, username: Option<String>, password: Option<Secret>) -> Credentials {
-    match (token, username, password) {
-        (Some(token), ..) => Credentials::Token(token.into()),
-        (_, Some(username), Some(password)) => Credentials::Basic { username, password: password.into() },
-        _ => Credentials::None,
-    }
 }
 
 fn timing(inputs: &mut Inputs<'_>) -> Timing {
@@ -344,7 +316,7 @@ fn rules(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Rules {
         strict: inputs.value("STRICT", parse::switch),
         adopt: inputs.value("ADOPT", parse::switch),
         prune_limit: PruneLimit(inputs.value("PRUNE_LIMIT", parse::percent)),
-        rewind: inputs.value("REWIND", |text| parse::choice(text, &rewind)),
+        rewind: inputs.optional("REWIND", |text| parse::choice(text, &rewind)),
         windows: inputs.value("SYNC_WINDOW", parse::windows),
         scan_block: inputs.value("SCAN_BLOCK", parse::threshold),
         policy_file: inputs.optional("POLICY_FILE", |text| Ok(parse::path_in(&ambient.directory, text))),

@@ -8,7 +8,7 @@ use crate::finding::Severity;
 use crate::guard::Rewind;
 use crate::path::TreePath;
 use crate::plan::PruneLimit;
-use crate::source::Source;
+use crate::source::{Source, Verify};
 use crate::verdict::Hook;
 use crate::window::Windows;
 
@@ -47,6 +47,8 @@ pub struct Options {
     pub rewind: Rewind,
     /// When git's changes may reach the volume.
     pub windows: Windows,
+    /// Whose signature a commit needs; none where it needs no one's.
+    pub verify: Option<Verify>,
     /// Refuse to create anything while the target is on the root file system's device.
     pub require_mount: bool,
     /// How long drifted files are kept (`DRIFT_KEEP`).

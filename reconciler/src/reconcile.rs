@@ -167,7 +167,7 @@ impl Engine {
         self.unpublish(&target, pass, cancel)?;
         let looked = renewed.and_then(|()| self.look(pass, cancel, progress));
         match looked.and_then(|()| self.hold_revision(pass)) {
-            Err(error @ (PassError::Source(_) | PassError::Policy(_))) => {
+            Err(error @ (PassError::Source(_) | PassError::Signature(_) | PassError::Policy(_))) => {
                 self.keep_served(&target, pass, cancel)?;
                 return Err(error);
             }
@@ -213,6 +213,7 @@ impl Engine {
     fn look_at(&mut self, pass: &mut Pass, source: AppliedSource, cancel: &Cancel) -> Result<(), PassError> {
         let commit = source.commit;
         pass.revision = Some(commit);
+        pass.signer = self.verify(pass, &source)?;
         let left = self.guard(&pass.orders, &source)?;
         let desired = timed(&mut pass.stages.desired, || self.desired(&pass.orders, commit))?;
         let judged = timed(&mut pass.stages.judge, || {

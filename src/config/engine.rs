@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use reconciler::guard::Rewind;
 use reconciler::options::{Judging, Options, Selection};
 use reconciler::source::{self, Source};
 use reconciler::verdict::Law;
@@ -30,7 +31,11 @@ impl Settings {
             hold: self.rules.hold,
             adopt: self.rules.adopt,
             prune_limit: self.rules.prune_limit,
-            rewind: self.rules.rewind,
+            rewind: self.rules.rewind.unwrap_or(match self.verify {
+                Some(_) => Rewind::Refuse,
+                None => Rewind::Accept,
+            }),
+            verify: self.verify.clone(),
             windows: self.rules.windows.clone(),
             require_mount: self.require_mount,
             drift_keep: self.timing.drift_keep,
@@ -49,6 +54,8 @@ impl Settings {
             url: self.repository.clone()?,
             reference: self.reference.clone(),
             credentials: self.credentials.clone(),
+            ssh: self.ssh.clone(),
+            route: self.route.clone(),
             limits,
             child,
             insecure_http: self.insecure_http,

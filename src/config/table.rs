@@ -232,7 +232,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: "REWIND",
         flag: Some("rewind"),
         value: "WHAT",
-        default: Some("accept"),
+        otherwise: "accept; refuse with VERIFY",
         help: "A branch that no longer contains the applied commit: accept it, or refuse it until `confirm`.",
         ..PLAIN
     },
@@ -243,6 +243,37 @@ pub(crate) const SETTINGS: &[Setting] = &[
         otherwise: "none: at any time",
         help: "When git's changes may be applied: `allow` or `deny`, a cron schedule, a time zone (else UTC) and \
                `for` how long, such as `deny 0 18 * * FRI Europe/Berlin for 60h`; several are separated by `;`.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "VERIFY",
+        flag: Some("verify"),
+        value: "WHAT",
+        default: Some("none"),
+        help: "Follow only what is signed, by SSH (ssh), OpenPGP (pgp) or either (any).",
+        ..PLAIN
+    },
+    Setting {
+        variable: "VERIFY_MODE",
+        flag: Some("verify-mode"),
+        value: "WHAT",
+        default: Some("head"),
+        help: "What must be signed: the commit or tag that is followed (head), or every commit since the last \
+               verified one too (range).",
+        ..PLAIN
+    },
+    Setting {
+        variable: "VERIFY_SIGNERS",
+        flag: Some("verify-signers"),
+        value: "FILE",
+        help: "Who may sign by SSH: a file in the form of git's gpg.ssh.allowedSignersFile, read at each pass.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "VERIFY_KEYRING",
+        flag: Some("verify-keyring"),
+        value: "FILE",
+        help: "Who may sign by OpenPGP: a file of exported public keys, armored or not, read at each pass.",
         ..PLAIN
     },
     Setting {
@@ -338,6 +369,43 @@ pub(crate) const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        variable: "GITHUB_APP_ID",
+        flag: Some("github-app-id"),
+        value: "ID",
+        help: "The GitHub App that reads SKILLS_REPO, instead of a token: its id or client id.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "GITHUB_APP_INSTALLATION_ID",
+        flag: Some("github-app-installation-id"),
+        value: "ID",
+        help: "The installation of that App.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "GITHUB_APP_PRIVATE_KEY",
+        kind: Kind::Secret,
+        value: "PEM",
+        help: "The private key of that App, as GitHub gives it.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "GITHUB_API_URL",
+        flag: Some("github-api-url"),
+        value: "URL",
+        default: Some("https://api.github.com"),
+        help: "The API that gives the App its tokens; that of GitHub Enterprise ends in /api/v3.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "CA_FILE",
+        flag: Some("ca-file"),
+        value: "FILE",
+        otherwise: "Mozilla's list, built in",
+        help: "The certificate authorities (PEM) that HTTPS servers are checked by, instead of the built-in list.",
+        ..PLAIN
+    },
+    Setting {
         variable: "INSECURE_HTTP",
         flag: Some("insecure-http"),
         kind: Kind::Switch,
@@ -349,15 +417,28 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         variable: "SSH_KEY",
         value: "FILE",
-        help: "The private key for a repository over SSH.",
-        not_yet: Some("fetch over SSH"),
+        help: "The private key for a repository over SSH: a file that only its owner may read.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "SSH_KEY_PASSPHRASE",
+        kind: Kind::Secret,
+        value: "PASSPHRASE",
+        help: "The passphrase of SSH_KEY.",
         ..PLAIN
     },
     Setting {
         variable: "SSH_KNOWN_HOSTS",
         value: "FILE",
         help: "The known hosts for a repository over SSH; a host that is not in it is refused.",
-        not_yet: Some("fetch over SSH"),
+        ..PLAIN
+    },
+    Setting {
+        variable: "SSH_AGENT",
+        kind: Kind::Switch,
+        value: "BOOL",
+        default: Some("false"),
+        help: "Show the keys of the agent that SSH_AUTH_SOCK names; with SSH_KEY only that one of them.",
         ..PLAIN
     },
     Setting {

@@ -117,6 +117,7 @@ impl Passes {
             quarantined: Vec::new(),
             unowned: Vec::new(),
             error: Some(error_text(error)),
+            signer: None,
             note: None,
             retry_after: None,
         }

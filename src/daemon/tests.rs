@@ -30,6 +30,7 @@ pub(crate) fn report(trigger: Trigger, outcome: Outcome) -> PassReport {
         quarantined: Vec::new(),
         unowned: Vec::new(),
         error: None,
+        signer: None,
         note: None,
         retry_after: None,
     }

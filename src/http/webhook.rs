@@ -308,6 +308,8 @@ impl Followed {
                 is_branch(pushed, Some(name)) || pushed.strip_prefix("refs/tags/") == Some(name)
             }
             Reference::Full(full) => pushed == full,
+            // Which of them is in the range is the fetch's to find.
+            Reference::Semver(_) => pushed.starts_with("refs/tags/"),
             Reference::Commit(_) => return Some("a commit is followed, which no push changes".to_owned()),
         };
         (!ours).then(|| format!("another ref: `{pushed}`"))

@@ -25,6 +25,9 @@ impl fmt::Display for Text<'_, PassReport> {
         list(f, style, &report.changes, &report.held)?;
         security(f, style, report)?;
         besides(f, style, &report.warnings, &report.unowned)?;
+        if let Some(signer) = &report.signer {
+            writeln!(f, "  {:7} by {}", style.paint(Tone::Strong, "signed"), Terminal(signer))?;
+        }
         if let Some(note) = &report.note {
             writeln!(f, "  {:7} {}", style.paint(Tone::Notice, "note"), Terminal(note))?;
         }

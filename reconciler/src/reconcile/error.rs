@@ -9,7 +9,7 @@ use crate::orders::Suspended;
 use crate::policy::PolicyError;
 use crate::record::RecordError;
 use crate::report::Remedy;
-use crate::source::{MirrorError, SourceError};
+use crate::source::{MirrorError, SignatureError, SourceError};
 use crate::target::TargetError;
 use crate::verdict::JudgeError;
 use crate::window::WindowClosed;
@@ -50,6 +50,8 @@ pub enum PassError {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
+    Signature(#[from] SignatureError),
+    #[error(transparent)]
     Mirror(#[from] MirrorError),
     #[error(transparent)]
     Desired(#[from] DesiredError),
@@ -86,6 +88,7 @@ impl PassError {
             Self::Target(error) => error.remedy(),
             Self::Policy(error) => error.remedy(),
             Self::Source(error) => error.remedy(),
+            Self::Signature(error) => error.remedy(),
             Self::Mirror(error) => error.remedy(),
             Self::Desired(error) => error.remedy(),
             Self::Judge(error) => error.remedy(),

@@ -17,7 +17,7 @@ use crate::orders::{
 use crate::plan::SkillAction;
 use crate::record::AppliedSource;
 use crate::report::{Remedy, error_text};
-use crate::source::{self, Ancestry, ByDigits, Fetched, Progress, Reference, SourceError};
+use crate::source::{self, Ancestry, ByDigits, Claim, Fetched, Progress, Reference, Signer, SourceError};
 use crate::target::Locked;
 use crate::window::WindowClosed;
 
@@ -194,6 +194,7 @@ impl Engine {
     ) -> Result<AppliedSource, PassError> {
         let Some(pin) = pass.orders.pinned.clone() else {
             let fetched = self.fetch(pass, &self.options.source, cancel, progress)?;
+            pass.tag = fetched.tag;
             return Ok(self.applying(fetched.reference, fetched.commit));
         };
         let applied = self.record.last_applied()?;
@@ -237,6 +238,14 @@ impl Engine {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Fetched, SourceError> {
         timed(&mut pass.stages.fetch, || source::fetch(source, &self.mirror, cancel, progress))
+    }
+
+    /// Who signed what is followed, where somebody must have.
+    pub(super) fn verify(&self, pass: &Pass, source: &AppliedSource) -> Result<Option<Signer>, PassError> {
+        let Some(verify) = &self.options.verify else { return Ok(None) };
+        let (tag, pinned) = (pass.tag.as_deref(), pass.orders.pinned.is_some());
+        let claim = Claim { reference: &source.reference, commit: source.commit, tag, pinned };
+        Ok(Some(verify.check(&self.mirror, claim)?))
     }
 
     /// Whether this commit may follow the applied one without a person's word; what it leaves behind.

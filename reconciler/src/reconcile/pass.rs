@@ -10,6 +10,7 @@ use crate::orders::{Orders, Seen};
 use crate::plan::{Plan, SkillChange};
 use crate::record::{AppliedSource, End, Inventory, changed_stamps};
 use crate::report::{Condemned, Diff, Outcome, PassReport, Quarantined, Remedy, StagesMs, error_text};
+use crate::source::Signer;
 use crate::tree::Skills;
 use crate::trigger::Trigger;
 use crate::verdict::Judged;
@@ -21,6 +22,10 @@ pub(super) struct Pass {
     pub(super) started_at: Timestamp,
     pub(super) stages: StagesMs,
     pub(super) revision: Option<CommitId>,
+    /// The annotated tag that named it.
+    pub(super) tag: Option<String>,
+    /// Who signed it, where somebody must have.
+    pub(super) signer: Option<Signer>,
     pub(super) judged: Option<Judged>,
     pub(super) step: Option<Step>,
     /// What stands as it begins.
@@ -59,6 +64,8 @@ impl Pass {
             started_at: Timestamp::now(),
             stages: StagesMs::default(),
             revision: None,
+            tag: None,
+            signer: None,
             judged: None,
             step: None,
             orders: Orders::default(),
@@ -196,6 +203,7 @@ impl Engine {
             planted: pass.planted.clone(),
             quarantined: pass.quarantined.clone(),
             unowned: done.map(|step| step.plan.unowned.clone()).unwrap_or_default(),
+            signer: pass.signer.clone(),
             note: pass.note.clone(),
             error: result.as_ref().err().map(|error| error_text(error)),
             retry_after: None,

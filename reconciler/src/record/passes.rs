@@ -12,6 +12,7 @@ use crate::ids::{CommitId, Digest, PassId, Timestamp};
 use crate::plan::SkillAction;
 use crate::policy::Excepted;
 use crate::report::{Condemned, Outcome, PassReport};
+use crate::source::Signer;
 use crate::trigger::Trigger;
 
 /// How many rows of the history are kept; what older passes changed is in the audit.
@@ -204,6 +205,9 @@ struct PassBody<'a> {
     trigger: Trigger,
     counts: Counts,
     error: Option<&'a str>,
+    /// Who signed the revision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signer: Option<&'a Signer>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     exceptions: &'a [Excepted],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -260,7 +264,8 @@ pub(super) fn record(db: &Connection, audit: &mut Appender<'_>, end: &End<'_>) -
     if is_new || end.changed() {
         let (outcome, trigger, counts) = (report.outcome, report.trigger, Counts::of(end));
         let (exceptions, condemned) = (&report.exceptions, &report.condemned);
-        let body = PassBody { outcome, revision, trigger, counts, error, exceptions, condemned };
+        let signer = report.signer.as_ref();
+        let body = PassBody { outcome, revision, trigger, counts, error, signer, exceptions, condemned };
         audit.append(Kind::Pass, &body)?;
     }
     Ok(())

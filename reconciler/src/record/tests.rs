@@ -144,6 +144,7 @@ fn report(pass: PassId, outcome: Outcome, started_at: Timestamp) -> PassReport {
         quarantined: Vec::new(),
         unowned: Vec::new(),
         error: None,
+        signer: None,
         note: None,
         retry_after: None,
     }

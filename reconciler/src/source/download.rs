@@ -3,8 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 use git2::{
     AutotagOption, Direction, ErrorClass, FetchOptions, ObjectType, Oid, RemoteCallbacks, Repository,
@@ -13,11 +11,11 @@ use git2::{
 use super::child::Request;
 use super::error::FetchError;
 use super::fetch::{Fetched, Progress};
-use super::http::{Bounds, Session};
 use super::libgit2;
 use super::mirror::TIP;
 use super::reference::{Advertised, Reference, Wanted};
 use super::url::RepoUrl;
+use super::wire::Wire;
 use crate::ids::CommitId;
 
 /// Depths, as libgit2 takes them: the commit alone, all that is missing, and the lifting of every limit
@@ -39,8 +37,7 @@ const MAX_OBJECT_BYTES: usize = 32 << 20;
 /// One fetch, in the process that is there for it.
 struct Download<'a> {
     request: &'a Request,
-    /// Over HTTP only.
-    session: Option<Arc<Session>>,
+    wire: Wire,
     /// The address in the form that libgit2 takes for the transport that is meant.
     address: String,
     mirror: Repository,
@@ -62,35 +59,23 @@ pub(super) fn run(request: &Request, progress: &mut dyn FnMut(Progress)) -> Resu
     if held > request.max_repo_bytes {
         return Err(FetchError::TooLarge { url: request.url.clone(), limit: request.max_repo_bytes });
     }
-    let session = url.http().map(|http| {
-        let bounds = Bounds {
-            timeout: Duration::from_millis(request.timeout_ms),
-            max_bytes: request.max_repo_bytes.saturating_sub(held),
-        };
-        Session::new(http, request.authorization.clone(), bounds)
-    });
-    if let Some(session) = &session {
-        session.register().map_err(|error| child(error.message().to_owned()))?;
-    }
-    let address = address(&url).ok_or_else(|| child("its path is not absolute".to_owned()))?;
+    let wire = Wire::lay(request, &url, held)?;
+    let address = Wire::address(&url).ok_or_else(|| child("its path is not absolute".to_owned()))?;
     let has_history = super::mirror::has_history(&mirror);
-    Download { request, session, address, mirror, held, has_history, is_beyond: Cell::new(false) }
+    Download { request, wire, address, mirror, held, has_history, is_beyond: Cell::new(false) }
         .run(&reference, progress)
-}
-
-/// A path as a file URL: libgit2 takes a bare path with a colon for an SSH address.
-fn address(url: &RepoUrl) -> Option<String> {
-    match url.path() {
-        Some(path) => url::Url::from_file_path(path).ok().map(|url| url.to_string()),
-        None => url.http().map(ToString::to_string),
-    }
 }
 
 impl Download<'_> {
     fn run(&self, reference: &Reference, progress: &mut dyn FnMut(Progress)) -> Result<Fetched, FetchError> {
         let progress = RefCell::new(progress);
+        let mut tag = None;
         let (commit, name) = match self.list_and_take(reference, &progress)? {
-            (Wanted::Listed { name, id }, _) => (self.peel(&name, id)?, name),
+            (Wanted::Listed { name, id }, _) => {
+                let commit = self.peel(&name, id)?;
+                tag = (id != commit.oid()).then(|| id.to_string());
+                (commit, name)
+            }
             (Wanted::Unlisted(commit), taken) => {
                 if !taken {
                     self.take_everything(commit, &progress)?;
@@ -100,8 +85,8 @@ impl Download<'_> {
         };
         self.point_tip(commit)?;
         let reference = if let Reference::Commit(id) = reference { id.to_string() } else { name };
-        let redirected_to = self.session.as_ref().and_then(|session| session.redirected_to());
-        Ok(Fetched { commit, reference, redirected_to })
+        let redirected_to = self.wire.redirected_to();
+        Ok(Fetched { commit, reference, tag, redirected_to })
     }
 
     /// Lists what is there, chooses, and downloads it over the same connection; false where a commit
@@ -123,7 +108,7 @@ impl Download<'_> {
         if self.has_history && self.has(id) {
             return Ok((wanted, true));
         }
-        let shallow = self.session.is_none().then(|| Shallow::keep(&self.mirror));
+        let shallow = self.wire.is_local().then(|| Shallow::keep(&self.mirror));
         let refspec = [format!("+{source}:{TIP}")];
         let mut take =
             |depth| connection.remote().download(&refspec, Some(&mut self.options(depth, progress)));
@@ -132,7 +117,7 @@ impl Download<'_> {
             taken => taken,
         };
         drop(shallow);
-        if self.session.is_none() && !self.has(id) {
+        if self.wire.is_local() && !self.has(id) {
             self.take_alone(id);
         }
         match (taken, &wanted) {
@@ -183,7 +168,7 @@ impl Download<'_> {
         let refspecs =
             ["+refs/heads/*:refs/skill-sync/remote/heads/*", "+refs/tags/*:refs/skill-sync/remote/tags/*"];
         // What lies behind the end of a shallow history comes only when it is asked for.
-        let is_cut = self.session.is_some() && self.mirror.is_shallow();
+        let is_cut = !self.wire.is_local() && self.mirror.is_shallow();
         let depth = if is_cut { UNSHALLOW } else { EVERYTHING };
         let taken = remote.download(&refspecs, Some(&mut self.options(depth, progress)));
         taken.map_err(|e| self.failure(&e))?;
@@ -197,7 +182,7 @@ impl Download<'_> {
     /// lies between. libgit2 reads no less than everything from a local path.
     fn depth(&self, wanted: &Wanted) -> i32 {
         let alone = !self.has_history || matches!(wanted, Wanted::Unlisted(_));
-        if alone && self.session.is_some() { ALONE } else { EVERYTHING }
+        if alone && !self.wire.is_local() { ALONE } else { EVERYTHING }
     }
 
     fn options<'p>(
@@ -264,7 +249,7 @@ impl Download<'_> {
     /// A local path that is no repository has no status code to say so.
     fn unconnected(&self, error: &git2::Error) -> FetchError {
         match self.failure(error) {
-            FetchError::Broken { .. } | FetchError::Local { .. } if self.session.is_none() => {
+            FetchError::Broken { .. } | FetchError::Local { .. } if self.wire.is_local() => {
                 FetchError::NoSuchRepository { url: self.request.url.clone(), given: false }
             }
             failure => failure,
@@ -274,9 +259,9 @@ impl Download<'_> {
     /// What the session saw, else what libgit2 says.
     fn failure(&self, error: &git2::Error) -> FetchError {
         let url = self.request.url.clone();
-        if let Some(failure) = self.session.as_ref().and_then(|session| session.take_failure()) {
+        if let Some(failure) = self.wire.take_failure() {
             return match failure {
-                // The session knows only what is left of it.
+                // The wire knows only what is left of it.
                 FetchError::TooLarge { .. } => {
                     FetchError::TooLarge { url, limit: self.request.max_repo_bytes }
                 }

@@ -280,6 +280,11 @@ impl Mirror {
         self.point(refname, commit)
     }
 
+    /// Keeps an object alive under a reference: a commit, or a tag of one.
+    pub(super) fn pin_object(&self, refname: &str, id: Oid) -> Result<(), MirrorError> {
+        self.point(refname, id)
+    }
+
     fn point(&self, refname: &str, id: Oid) -> Result<(), MirrorError> {
         if self.repository.refname_to_id(refname).is_ok_and(|old| old == id) {
             return Ok(());

@@ -8,9 +8,12 @@
 )]
 
 mod bombs;
+mod app;
 mod hostile;
 mod http;
 mod killed;
 mod references;
 mod tidy;
+mod route;
+mod ssh;
 mod world;
