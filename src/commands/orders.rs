@@ -59,6 +59,16 @@ pub(crate) fn suspend(
     Ok(ExitCode::SUCCESS)
 }
 
+/// Records an order that no answer but its taking is waited for; says whether a running service took it.
+pub(super) fn order(context: &Context, command: &Command) -> Result<bool, Failure> {
+    let patience = context.settings.timing.pass_timeout + PATIENCE;
+    match ask(context, command, patience)? {
+        Some(answer) if answer.status.is_success() => Ok(true),
+        Some(answer) => Err(not_taken(&answer)),
+        None => engine(context)?.command(command, actor()).map(|_| false).map_err(wrong),
+    }
+}
+
 /// Asks the running service; none where none runs.
 fn ask(context: &Context, command: &Command, patience: Duration) -> Result<Option<Answer>, Failure> {
     let (path, body) = request(command);
@@ -74,6 +84,7 @@ fn request(command: &Command) -> (&'static str, Value) {
         Command::Confirm { revision } => ("/confirm?wait=true", json!({ "revision": revision })),
         Command::Rollback { revision } => ("/rollback?wait=true", json!({ "revision": revision })),
         Command::Resume => ("/resume?wait=true", json!({})),
+        Command::Reproject { evidence } => ("/audit/project", json!(evidence)),
         Command::Suspend { lasting, reason } => {
             let lasting = lasting.map(|lasting| humantime::format_duration(lasting).to_string());
             ("/suspend", json!({ "for": lasting, "reason": reason }))

@@ -81,7 +81,7 @@ impl Reconciler for Script {
                 let suspended = Suspension { actor, at, until: None, reason };
                 Ok(Orders { suspended: Some(suspended), ..Orders::default() })
             }
-            Command::Resume => Ok(Orders::default()),
+            Command::Resume | Command::Reproject { .. } => Ok(Orders::default()),
         }
     }
 

@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use reconciler::ids::CommitId;
 use reconciler::orders::{Actor, Command};
+use reconciler::record::Evidence;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -126,6 +127,16 @@ pub(super) async fn suspend(
     let lasting = lasting.as_deref().map(duration).transpose()?;
     let taken = service.daemon.command(Command::Suspend { lasting, reason }, given.actor).await?;
     Ok(Json(json!({ "suspended": taken.orders.suspended })).into_response())
+}
+
+/// `POST /audit/project {"seq", "hash"}`: the projection of the audit is made again over what disagrees
+/// there, and over nothing else.
+pub(super) async fn reproject(
+    State(service): State<Arc<Service>>,
+    given: Given<Evidence>,
+) -> Result<Response, Problem> {
+    let taken = service.daemon.command(Command::Reproject { evidence: given.said }, given.actor).await?;
+    answer(taken, given.wait, None).await
 }
 
 fn duration(text: &str) -> Result<Duration, Problem> {

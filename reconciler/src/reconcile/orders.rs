@@ -43,6 +43,7 @@ impl Engine {
                 let commit = self.resolve(revision.parse()?)?;
                 self.record.pin(&Pin { commit, actor, at })?;
             }
+            Command::Reproject { evidence } => self.record.reproject(evidence, &actor, at)?,
         }
         Ok(self.record.orders()?)
     }
