@@ -21,7 +21,8 @@ fn a_trace_names_commit_pass_and_actors() {
     place.record.note_push(&claim, at).unwrap();
     place.record.confirm(&Confirmation { commit: commit2, actor: Actor::cli(7), at }).unwrap();
     let facts = CommitFacts { author: person("ada"), committer: person("bob"), signer: None };
-    let next = skills([("a", "2"), ("b", "1")], commit2);
+    let mut next = place.served.clone();
+    next.extend(skills([("a", "2")], commit2));
     let version = next[&SkillId::new("a")].digest();
     let served = place.serve_by(next, commit2, Some(&facts));
 
