@@ -134,6 +134,15 @@ pub(crate) enum Command {
     /// Bring back bytes that a pass overwrote on the volume
     #[command(subcommand, after_help = examples::DRIFT)]
     Drift(Drift),
+    /// Say which commit, pass and actor put something on the volume, from the audit alone
+    #[command(after_help = examples::TRACE)]
+    Trace {
+        /// A file or directory of a skill, below the target or absolute, or the id of a skill.
+        #[arg(value_name = "PATH")]
+        path: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Read the audit record, or verify that nobody changed it
     #[command(subcommand, after_help = examples::AUDIT)]
     Audit(Audit),
@@ -344,7 +353,48 @@ pub(crate) enum Audit {
     },
     /// Walk the chain of hashes and say whether it is whole
     #[command(after_help = examples::AUDIT_VERIFY)]
-    Verify(Output),
+    Verify {
+        /// A file with what `audit anchor` printed: records that were cut off since are told too.
+        #[arg(long, value_name = "FILE")]
+        anchor: Option<PathBuf>,
+        /// Compare the projection in Neo4j with the chain, record by record.
+        #[arg(long)]
+        neo4j: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Bring the projection in Neo4j up to date; a running service does so by itself
+    #[command(after_help = examples::AUDIT_PROJECT)]
+    Project {
+        /// Give up what is there and disagrees, and make it again: an order, and on record.
+        #[arg(long)]
+        rebuild: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Print the end of the chain, to be kept where nobody who writes the record can reach it
+    #[command(after_help = examples::AUDIT_ANCHOR)]
+    Anchor(Output),
+    /// Print the records, the oldest first, for another program
+    #[command(after_help = examples::AUDIT_EXPORT)]
+    Export {
+        /// Only those after this number.
+        #[arg(long, value_name = "NUMBER", default_value = "0")]
+        after: u64,
+        /// JSON Lines (jsonl), or CSV for a spreadsheet (csv).
+        #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "jsonl")]
+        format: ExportFormat,
+    },
+}
+
+/// The form of exported records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// A JSON object a line.
+    Jsonl,
+    /// Comma-separated values with a head (RFC 4180); what a spreadsheet would take for a formula is
+    /// made text by a `'` before it.
+    Csv,
 }
 
 impl Args for Flags {

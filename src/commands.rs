@@ -38,6 +38,7 @@ mod service;
 mod state;
 mod status;
 mod supervise;
+mod trace;
 mod validate;
 
 /// The exit code of wrong usage and wrong settings, and of `diff`, `validate` and `audit verify`
@@ -251,6 +252,7 @@ fn dispatch(command: Command, context: &Context) -> Done {
         Command::History(history) => history::run(context, &history),
         Command::Drift(drift) => drift::run(context, &drift),
         Command::State(cli::State::Rebuild(output)) => state::rebuild(context, output),
+        Command::Trace { path, output } => trace::run(context, &path, output),
         Command::Audit(audit) => audit::run(context, &audit),
         // Its parent gave it no environment: the settings are the defaults, and none is used.
         Command::FetchChild { arguments } => Ok(child::serve(&arguments, stdin(), stdout())),

@@ -29,7 +29,7 @@ mod table;
 
 use inputs::Inputs;
 pub(crate) use problem::{Problem, Problems, Warning, closest};
-pub(crate) use secret::{Secret, webhook_secrets};
+pub(crate) use secret::{Secret, SecretError, webhook_secrets};
 pub(crate) use table::{Kind, SETTINGS, Setting, find as find_setting};
 
 /// What the process was given besides its flags.
@@ -127,6 +127,8 @@ pub(crate) struct Timing {
     pub pass_timeout: Duration,
     /// `DRIFT_KEEP`.
     pub drift_keep: Duration,
+    /// `AUDIT_KEEP`; none for ever.
+    pub audit_keep: Option<Duration>,
 }
 
 /// How much may be kept, in bytes.
@@ -197,6 +199,8 @@ pub(crate) struct Neo4j {
     pub password: Option<Secret>,
     /// `NEO4J_DATABASE`; none for the server's default.
     pub database: Option<String>,
+    /// `NEO4J_CA`: the authorities that its certificate must come from; none for the system's.
+    pub ca: Option<PathBuf>,
 }
 
 /// The supervised agent.
@@ -275,7 +279,7 @@ fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Setti
         },
         rules: rules(inputs, ambient),
         http: http(inputs, demand),
-        neo4j: neo4j(inputs),
+        neo4j: neo4j(inputs, ambient),
         child: Child {
             user: inputs.optional("CHILD_USER", parse::user),
             env: inputs.value("CHILD_ENV", parse::variables),
@@ -298,6 +302,7 @@ fn timing(inputs: &mut Inputs<'_>) -> Timing {
         lock_wait: inputs.value("LOCK_WAIT", parse::wait),
         pass_timeout: inputs.value("PASS_TIMEOUT", parse::duration),
         drift_keep: inputs.value("DRIFT_KEEP", parse::duration),
+        audit_keep: inputs.optional("AUDIT_KEEP", parse::duration),
     }
 }
 
@@ -360,12 +365,13 @@ fn http(inputs: &mut Inputs<'_>, demand: Demand) -> Http {
     }
 }
 
-fn neo4j(inputs: &mut Inputs<'_>) -> Option<Neo4j> {
+fn neo4j(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Option<Neo4j> {
     let uri = inputs.optional("NEO4J_URI", parse::neo4j_uri);
     let user = inputs.optional("NEO4J_USER", parse::text);
     let password = inputs.secret("NEO4J_PASSWORD", parse::text);
     let database = inputs.optional("NEO4J_DATABASE", parse::text);
-    Some(Neo4j { uri: uri?, user, password, database })
+    let ca = inputs.optional("NEO4J_CA", |text| Ok(parse::path_in(&ambient.directory, text)));
+    Some(Neo4j { uri: uri?, user, password, database, ca })
 }
 
 fn log(inputs: &mut Inputs<'_>) -> Log {

@@ -111,6 +111,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route("/suspend", post(orders::suspend))
         .route("/resume", post(orders::resume))
         .route("/rollback", post(orders::rollback))
+        .route("/audit/project", post(orders::reproject))
         .route("/status", get(api::status))
         .route("/diff", get(api::diff))
         .route("/skills", get(api::skills))

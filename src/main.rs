@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod control;
 mod daemon;
+mod graph;
 mod http;
 mod metrics;
 mod render;

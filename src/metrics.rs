@@ -118,6 +118,8 @@ struct Inner {
     condemned: Gauge,
     planted: Gauge,
     held_since: Mutex<Option<Timestamp>>,
+    /// The last record that is projected; none where nothing is.
+    projected: Mutex<Option<u64>>,
 }
 
 impl Metrics {
@@ -138,6 +140,7 @@ impl Metrics {
             condemned: Gauge::default(),
             planted: Gauge::default(),
             held_since: Mutex::new(None),
+            projected: Mutex::new(None),
         };
         inner.register();
         inner.show_zeros();
@@ -178,11 +181,19 @@ impl Metrics {
         self.0.webhooks.get_or_create(&ResultLabels { result: result.as_str() }).inc();
     }
 
+    /// Shows up to which record of the audit Neo4j has them.
+    pub(crate) fn projected(&self, seq: u64) {
+        *self.0.projected.lock().unwrap_or_else(PoisonError::into_inner) = Some(seq);
+    }
+
     /// The text of `/metrics`.
     pub(crate) fn render(&self) -> String {
         let held_since = *self.0.held_since.lock().unwrap_or_else(PoisonError::into_inner);
         let age = held_since.map_or(0, |since| Timestamp::now().millis_since(since));
         self.0.held_oldest.set(seconds(age));
+        let projected = *self.0.projected.lock().unwrap_or_else(PoisonError::into_inner);
+        let behind = projected.map_or(0, |seq| self.0.audit_records.get().saturating_sub(seq));
+        self.0.neo4j_behind.set(i64::try_from(behind).unwrap_or(i64::MAX));
         let mut page = String::new();
         // Writing to a string fails only where a metric does, and none of ours does.
         let _ = text::encode(&mut page, &self.0.registry);
@@ -344,5 +355,8 @@ mod tests {
         assert!(!page.contains(&"a".repeat(40)));
         assert!(page.contains("skill_sync_audit_records_total 4\n"));
         assert!(page.contains("skill_sync_pass_duration_seconds_count{stage=\"apply\"} 2\n"));
+        assert!(page.contains("skill_sync_neo4j_behind 0\n"), "nothing is projected");
+        metrics.projected(1);
+        assert!(metrics.render().contains("skill_sync_neo4j_behind 3\n"));
     }
 }

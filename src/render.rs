@@ -12,6 +12,7 @@ use serde::Serialize;
 pub(crate) mod error;
 pub(crate) mod escape;
 mod explain;
+pub(crate) mod export;
 pub(crate) mod pass;
 pub(crate) mod progress;
 mod record;
@@ -19,7 +20,9 @@ pub(crate) mod service;
 mod status;
 mod style;
 pub(crate) mod table;
+mod trace;
 pub(crate) mod validate;
+pub(crate) mod verdict;
 
 pub(crate) use style::Style;
 

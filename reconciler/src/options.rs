@@ -55,6 +55,8 @@ pub struct Options {
     pub drift_keep: Duration,
     /// How many bytes of drifted files are kept (`DRIFT_MAX_BYTES`).
     pub drift_max_bytes: u64,
+    /// How long records of the audit are kept (`AUDIT_KEEP`); for ever where there is no limit.
+    pub audit_keep: Option<Duration>,
 }
 
 /// Which skills of a commit are wanted, and where they go.

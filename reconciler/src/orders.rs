@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{CommitId, PassId, Timestamp};
 use crate::reconcile::OpenError;
-use crate::record::RecordError;
+use crate::record::{Evidence, RecordError};
 use crate::report::Remedy;
 use crate::source::MirrorError;
 
@@ -87,6 +87,11 @@ pub enum Command {
     Rollback {
         /// Which one: see [`Named`].
         revision: String,
+    },
+    /// The projection of the audit is made again over what disagrees there.
+    Reproject {
+        /// What is given up: exactly this.
+        evidence: Evidence,
     },
 }
 

@@ -194,10 +194,50 @@ Examples:
 
 pub(crate) const AUDIT_VERIFY: &str = "\
 Examples:
-  # Walk the whole chain; keep the head that it prints to notice a record that was cut short
+  # Walk the whole chain
   skill-sync audit verify
 
+  # And notice records that were cut off at its end since the anchor was taken
+  skill-sync audit verify --anchor anchor.json
+
+  # And compare what Neo4j has
+  skill-sync audit verify --neo4j
+
 Exit codes: 0 whole, 1 broken (the first bad record is named), 2 error.";
+
+pub(crate) const AUDIT_ANCHOR: &str = "\
+Examples:
+  # Keep it on another machine
+  skill-sync audit anchor -o json | ssh vault 'cat >> anchors.jsonl'
+
+  # Later
+  skill-sync audit verify --anchor anchor.json";
+
+pub(crate) const AUDIT_PROJECT: &str = "\
+Examples:
+  # After `once`, where no service runs
+  skill-sync audit project
+
+  # The condition AuditForked is True, and what Neo4j has is what is wrong
+  skill-sync audit project --rebuild
+
+Exit codes: 0 every record is there, 1 not yet, 2 error, 5 what is there disagrees or a person must act.";
+
+pub(crate) const AUDIT_EXPORT: &str = "\
+Examples:
+  # Everything, a JSON object a line
+  skill-sync audit export | gzip -c | ssh vault 'cat > audit.jsonl.gz'
+
+  # What came since, for a spreadsheet
+  skill-sync audit export --after 1200 -o csv | less";
+
+pub(crate) const TRACE: &str = "\
+Examples:
+  # Who put this here?
+  skill-sync trace golden-horde.md
+
+  # Everything that is known, for a script
+  skill-sync trace /data/skills/pdf-tools/SKILL.md -o json";
 
 pub(crate) const STATE: &str = "\
 Examples:

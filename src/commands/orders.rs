@@ -61,6 +61,17 @@ pub(crate) fn suspend(
     Ok(ExitCode::SUCCESS)
 }
 
+/// Records an order that no answer but its taking is waited for; says whether a running service took it.
+pub(super) fn order(context: &Context, command: &Command) -> Result<bool, Failure> {
+    let patience = context.settings.timing.pass_timeout + PATIENCE;
+    let said = Said { force: false, reason: None };
+    match ask(context, command, &said, patience)? {
+        Some(answer) if answer.status.is_success() => Ok(true),
+        Some(answer) => Err(not_taken(&answer)),
+        None => give(&mut engine(context)?, command, said).map(|_| false),
+    }
+}
+
 /// Asks the running service; none where none runs.
 fn ask(
     context: &Context,
@@ -70,7 +81,8 @@ fn ask(
 ) -> Result<Option<Answer>, Failure> {
     let (path, mut body) = request(command);
     body["reason"] = json!(said.reason);
-    let path = &format!("{path}?wait=true&force={}", said.force);
+    let wait = !matches!(command, Command::Reproject { .. });
+    let path = &format!("{path}?wait={wait}&force={}", said.force);
     match service::send(context, Method::POST, path, Some(&body), patience)? {
         Ok(answer) => Ok(Some(answer)),
         Err(AskError::NotRunning { .. }) => Ok(None),
@@ -84,6 +96,7 @@ fn request(command: &Command) -> (&'static str, Value) {
         Command::Confirm { revision } => ("/confirm", json!({ "revision": revision })),
         Command::Rollback { revision } => ("/rollback", json!({ "revision": revision })),
         Command::Resume => ("/resume", json!({})),
+        Command::Reproject { evidence } => ("/audit/project", json!(evidence)),
         Command::Suspend { lasting } => {
             let lasting = lasting.map(|lasting| humantime::format_duration(lasting).to_string());
             ("/suspend", json!({ "for": lasting }))

@@ -40,6 +40,7 @@ impl Settings {
             require_mount: self.require_mount,
             drift_keep: self.timing.drift_keep,
             drift_max_bytes: self.limits.drift_max_bytes,
+            audit_keep: self.timing.audit_keep,
         })
     }
 

@@ -349,6 +349,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        variable: "AUDIT_KEEP",
+        flag: Some("audit-keep"),
+        value: "DURATION",
+        otherwise: "for ever",
+        help: "How long records of the audit are kept; older ones go, signed off by a checkpoint in the chain.",
+        ..PLAIN
+    },
+    Setting {
         variable: "GITHUB_TOKEN",
         kind: Kind::Secret,
         value: "TOKEN",
@@ -462,15 +470,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: Some("neo4j-uri"),
         value: "URI",
         help: "The Neo4j that the audit is projected to, such as neo4j://host:7687.",
-        not_yet: Some("project the audit to Neo4j"),
         ..PLAIN
     },
     Setting {
         variable: "NEO4J_USER",
         flag: Some("neo4j-user"),
         value: "NAME",
+        otherwise: "neo4j",
         help: "The user of Neo4j.",
-        not_yet: Some("project the audit to Neo4j"),
         ..PLAIN
     },
     Setting {
@@ -478,7 +485,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Secret,
         value: "PASSWORD",
         help: "The password of NEO4J_USER.",
-        not_yet: Some("project the audit to Neo4j"),
         ..PLAIN
     },
     Setting {
@@ -487,7 +493,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "NAME",
         otherwise: "the server's default",
         help: "The database of Neo4j.",
-        not_yet: Some("project the audit to Neo4j"),
+        ..PLAIN
+    },
+    Setting {
+        variable: "NEO4J_CA",
+        flag: Some("neo4j-ca"),
+        value: "FILE",
+        otherwise: "the system's",
+        help: "The authorities (PEM) that the certificate of Neo4j must come from, with +s in NEO4J_URI.",
         ..PLAIN
     },
     Setting {

@@ -83,6 +83,7 @@ fn every_setting_refuses_what_it_cannot_be_and_says_what_it_expects() {
         ("MAX_FETCH_MEMORY", &["512MiB", "2GiB"], "much", "a size above zero"),
         ("DRIFT_MAX_BYTES", &["1k"], "99999999999TiB", "a size above zero"),
         ("DRIFT_KEEP", &["90d"], "ninety days", "a duration above zero"),
+        ("AUDIT_KEEP", &["365d"], "for ever", "a duration above zero"),
         ("REQUIRE_MOUNT", &["true", "0", "off"], "maybe", "`true` or `false`"),
         ("STRICT", &["TRUE"], "2", "`true` or `false`"),
         ("ADOPT", &["yes"], "y", "`true` or `false`"),

@@ -7,6 +7,7 @@ use reconciler::cancel::Cancel;
 use reconciler::ids::{PassId, Timestamp};
 use reconciler::orders::{Command, OrderError, Orders, Word};
 use reconciler::reconcile::{Engine, OpenError};
+use reconciler::record::Anchor;
 use reconciler::report::{Diff, PassReport, StagesMs, error_text};
 use reconciler::trigger::Trigger;
 use tokio::sync::watch;
@@ -84,6 +85,15 @@ impl Passes {
         }
     }
 
+    /// Names the end of the audit after a pass that changed something: the log is kept elsewhere, and tells
+    /// a record that was cut short.
+    fn log_anchor(&mut self, report: &PassReport) {
+        let Some(engine) = self.engine.as_mut().filter(|_| !report.changes.is_empty()) else { return };
+        if let (Voice::Log, Ok(Anchor { chain, seq, hash, .. })) = (self.voice, engine.record().anchor()) {
+            tracing::info!(pass = report.pass.0, chain, seq, %hash, "the audit ends at");
+        }
+    }
+
     /// The line that shows how far a first clone is; later fetches are over before one could read it.
     fn progress(&self) -> Progress {
         Progress::new(self.voice != Voice::Log && self.served.revision.is_none())
@@ -128,6 +138,7 @@ impl Reconciler for Passes {
     fn pass(&mut self, trigger: Trigger, cancel: &Cancel) -> Passed {
         let report = self.run(trigger, cancel);
         self.refresh(&report);
+        self.log_anchor(&report);
         Passed { report, served: self.served(), audit_records: self.audit_records() }
     }
 

@@ -93,6 +93,7 @@ impl Reconciler for Script {
                 self.offline = true;
                 Ok(Orders::default())
             }
+            Command::Reproject { .. } => Ok(Orders::default()),
         }
     }
 

@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use reconciler::ids::CommitId;
 use reconciler::orders::{Command, Word};
+use reconciler::record::Evidence;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -112,6 +113,12 @@ impl Reasoned for Nothing {
     }
 }
 
+impl Reasoned for Evidence {
+    fn reason(&mut self) -> Option<String> {
+        None
+    }
+}
+
 /// `POST /confirm {"revision"}`: the commit that waits may be applied.
 pub(super) async fn confirm(
     State(service): State<Arc<Service>>,
@@ -151,6 +158,16 @@ pub(super) async fn suspend(
     let lasting = given.said.lasting.as_deref().map(duration).transpose()?;
     let taken = service.daemon.command(Command::Suspend { lasting }, given.word).await?;
     Ok(Json(json!({ "suspended": taken.orders.suspended })).into_response())
+}
+
+/// `POST /audit/project {"seq", "hash"}`: the projection of the audit is made again over what disagrees
+/// there, and over nothing else.
+pub(super) async fn reproject(
+    State(service): State<Arc<Service>>,
+    given: Given<Evidence>,
+) -> Result<Response, Problem> {
+    let taken = service.daemon.command(Command::Reproject { evidence: given.said }, given.word).await?;
+    answer(taken, given.wait, None).await
 }
 
 fn duration(text: &str) -> Result<Duration, Problem> {

@@ -33,9 +33,10 @@ pub(crate) fn record(directory: &Path) -> Ledger {
         reconciling: None,
         next_pass_at: None,
         failing: None,
+        projection: None,
     };
     let (_, state) = tokio::sync::watch::channel(StateDir::Open(directory.to_owned()));
-    Ledger::new(state, facts)
+    Ledger::new(state, facts, None)
 }
 
 pub(crate) const SECRET: &str = "It's a Secret to Everybody";

@@ -64,6 +64,22 @@ pub(crate) fn workflow_property(text: &str) -> String {
     workflow_message(text).replace(':', "%3A").replace(',', "%2C")
 }
 
+/// A cell of CSV (RFC 4180). What a spreadsheet would take for a formula gets a `'` before it, which makes
+/// it text; line breaks and other control characters stay, in quotes.
+pub(crate) fn csv(text: &str) -> String {
+    let begins = |c: char| {
+        matches!(
+            c,
+            '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '\u{ff1d}' | '\u{ff0b}' | '\u{ff0d}' | '\u{ff20}'
+        )
+    };
+    let text = if text.starts_with(begins) { format!("'{text}") } else { text.to_owned() };
+    match text.contains(['"', ',', '\r', '\n', ';', '\t']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text,
+    }
+}
+
 /// A word as a POSIX shell reads it back: as it is where it has nothing special, else in quotes.
 pub(crate) fn shell(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
@@ -97,6 +113,17 @@ mod tests {
         assert_eq!(workflow_message("50%\n::error::x"), "50%25%0A::error::x");
         assert_eq!(workflow_property("a,line=1::b\r"), "a%2Cline=1%3A%3Ab%0D");
         assert_eq!(workflow_message("\x1b[0m"), "\\u{1b}[0m");
+    }
+
+    #[test]
+    fn a_spreadsheet_sees_text_and_never_a_formula() {
+        assert_eq!(csv("plain"), "plain");
+        assert_eq!(csv("a,b"), "\"a,b\"");
+        assert_eq!(csv("say \"x\"\r\n"), "\"say \"\"x\"\"\r\n\"");
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\u{ff1d}1"] {
+            assert!(csv(formula).trim_start_matches('"').starts_with('\''), "{formula:?}");
+        }
+        assert_eq!(csv("=HYPERLINK(\"http://x\",\"y\")"), "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\"");
     }
 
     #[test]

@@ -212,6 +212,15 @@ impl Service {
         (status, serde_json::from_str(body).unwrap_or_default())
     }
 
+    /// What of its memory is resident, in KiB.
+    #[allow(dead_code, reason = "a bench asks")]
+    pub(crate) fn memory(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        resident.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> String {
         let log = self.log();

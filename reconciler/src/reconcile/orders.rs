@@ -48,6 +48,7 @@ impl Engine {
                 let commit = self.resolve(revision.parse()?)?;
                 self.record.pin(&Pin { commit, actor, at, reason })?;
             }
+            Command::Reproject { evidence } => self.record.reproject(evidence, &actor, at)?,
         }
         if let Some(forced) = forced {
             self.record.force(&forced)?;

@@ -8,7 +8,7 @@ use crate::ids::{CommitId, PassId, SkillId, Timestamp};
 use crate::observed::{Observed, Unowned};
 use crate::orders::{Orders, Seen};
 use crate::plan::{Plan, SkillChange};
-use crate::record::{AppliedSource, End, Inventory, changed_stamps};
+use crate::record::{AppliedSource, CommitFacts, End, Inventory, Person, changed_stamps};
 use crate::report::{Condemned, Diff, Outcome, PassReport, Quarantined, Remedy, StagesMs, error_text};
 use crate::source::Signer;
 use crate::tree::Skills;
@@ -169,6 +169,7 @@ impl Engine {
     ) -> Result<(), crate::record::RecordError> {
         let findings = pass.judged.as_ref().map(Judged::findings);
         let known = done.map(|step| changed_stamps(&self.inventory.known, &step.observed.known));
+        let commit = report.revision.and_then(|revision| self.commit_facts(revision));
         self.record.finish(&End {
             report,
             plan: done.map(|step| &step.plan),
@@ -177,7 +178,19 @@ impl Engine {
             findings: findings.as_ref(),
             applied: done.filter(|_| converged).map(|step| &step.source),
             left: done.filter(|_| converged).and_then(|step| step.left),
+            commit: commit.as_ref(),
         })
+    }
+
+    /// Who made a commit, as it says itself; none where it cannot be read.
+    fn commit_facts(&self, revision: CommitId) -> Option<CommitFacts> {
+        let commit = self.mirror.git().find_commit(revision.oid()).ok()?;
+        let person = |signature: git2::Signature<'_>| Person {
+            name: String::from_utf8_lossy(signature.name_bytes()).into_owned(),
+            email: String::from_utf8_lossy(signature.email_bytes()).into_owned(),
+        };
+        let (author, committer) = (person(commit.author()), person(commit.committer()));
+        Some(CommitFacts { author, committer, signer: None })
     }
 
     fn applied(&self) -> Option<CommitId> {

@@ -1,9 +1,10 @@
-//! What is kept, and for how long: overwritten bytes within `DRIFT_KEEP` and `DRIFT_MAX_BYTES`, and the
-//! revisions that a rollback may ask for.
+//! What is kept, and for how long: overwritten bytes within `DRIFT_KEEP` and `DRIFT_MAX_BYTES`, records of
+//! the audit within `AUDIT_KEEP`, and the revisions that a rollback may ask for.
 
 use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use super::pass::Pass;
 use super::{Engine, HISTORY, PassError};
@@ -12,6 +13,13 @@ use crate::cancel::Cancel;
 use crate::ids::Timestamp;
 use crate::record::Drifted;
 
+/// How long records of the audit wait at most for a checkpoint (a day).
+const CHECKPOINTS: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn earlier(now: Timestamp, by: Duration) -> Timestamp {
+    Timestamp::from_millis(now.millis().saturating_sub(u64::try_from(by.as_millis()).unwrap_or(u64::MAX)))
+}
+
 impl Engine {
     /// Lets go of what is kept too long or takes too much room, the oldest first. It is on record before
     /// it is gone; what a crash in between leaves takes room and nothing else.
@@ -19,8 +27,8 @@ impl Engine {
     /// A failure costs room until the next pass, and is no reason to call this one failed.
     pub(super) fn retain(&mut self, pass: &Pass, changed: bool) {
         let done = self.drop_drift(pass, changed).and_then(|()| self.drop_history(changed));
-        if let Err(error) = done {
-            tracing::warn!(error = crate::report::error_text(&error), "old bytes could not be let go of");
+        if let Err(error) = done.and_then(|()| self.drop_records(pass)) {
+            tracing::warn!(error = crate::report::error_text(&error), "what is old could not be let go of");
         }
     }
 
@@ -36,10 +44,22 @@ impl Engine {
         }
     }
 
+    /// Lets go of old records of the audit. It waits until it is worth a checkpoint: a tenth of the time
+    /// that records are kept, and at most a day.
+    fn drop_records(&mut self, pass: &Pass) -> Result<(), PassError> {
+        let Some(keep) = self.options.audit_keep else { return Ok(()) };
+        let now = Timestamp::now();
+        let patience = keep.saturating_add((keep / 10).min(CHECKPOINTS));
+        let begins = self.record.audit_begins()?;
+        if begins.is_some_and(|begins| begins < earlier(now, patience)) {
+            self.record.prune_audit(earlier(now, keep), pass.id, now)?;
+        }
+        Ok(())
+    }
+
     fn drop_drift(&mut self, pass: &Pass, changed: bool) -> Result<(), PassError> {
         let now = Timestamp::now();
-        let keep = u64::try_from(self.options.drift_keep.as_millis()).unwrap_or(u64::MAX);
-        let oldest = Timestamp::from_millis(now.millis().saturating_sub(keep));
+        let oldest = earlier(now, self.options.drift_keep);
         if !changed && !self.record.keeps_older_than(oldest)? {
             return Ok(());
         }

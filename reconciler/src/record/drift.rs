@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 
-use super::audit::{Appender, Kind};
+use super::audit::{Appender, Kind, VOLUME};
 use super::column;
 use super::error::Fault;
 use crate::apply::{Kept, KeptKind};
@@ -76,7 +76,7 @@ pub(super) fn write(
         ])?;
         let Kept { id, path, size, digest: sha256, .. } = kept;
         audit.set_time(kept.at);
-        audit.append(Kind::Drift, &DriftBody { id, skill, path, size: *size, sha256: *sha256 })?;
+        audit.append_by(VOLUME, Kind::Drift, &DriftBody { id, skill, path, size: *size, sha256: *sha256 })?;
     }
     Ok(())
 }

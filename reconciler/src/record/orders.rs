@@ -1,17 +1,26 @@
 //! The standing orders and the history of what was applied, as tables.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::audit::{Appender, CONTROLLER, Kind};
 use super::error::Fault;
 use super::{Record, RecordError, column, conditions};
-use crate::ids::{CommitId, PassId, Timestamp};
+use crate::ids::{CommitId, Digest, PassId, Timestamp};
 use crate::orders::{Actor, Confirmation, Forced, Orders, Pin, Restored, Suspension};
 
 /// How many applied revisions are remembered, and kept alive in the mirror.
 pub const APPLIED_KEPT: usize = 100;
+
+/// The end of a projection that is not a part of this chain: what it would cost to make it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The number of its last record.
+    pub seq: u64,
+    /// The hash of it.
+    pub hash: Digest,
+}
 
 const CONFIRMED: &str = "confirmed";
 const SUSPENDED: &str = "suspended";
@@ -145,6 +154,34 @@ impl Record {
     /// Where the database cannot be read.
     pub(crate) fn restored_seen(&self) -> Result<Option<Restored>, RecordError> {
         self.read(|db| get(db, RESTORED_SEEN))
+    }
+
+    /// Stores durably an operator's word that the projection is made again over what disagrees there:
+    /// over exactly this evidence, and no other.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub fn reproject(
+        &mut self,
+        evidence: &Evidence,
+        actor: &Actor,
+        at: Timestamp,
+    ) -> Result<(), RecordError> {
+        self.write(|tx| Appender::new(tx, at, None)?.append_by(actor.as_str(), Kind::Reprojected, evidence))
+    }
+
+    /// What an operator last gave up of a projection that disagreed.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn given_up(&self) -> Result<Option<Evidence>, RecordError> {
+        self.read(|db| {
+            let query = "SELECT body FROM audit WHERE kind = ?1 ORDER BY seq DESC LIMIT 1";
+            let mut query = db.prepare_cached(query)?;
+            let body: Option<String> =
+                query.query_row([Kind::Reprojected.as_str()], |row| row.get(0)).optional()?;
+            Ok(body.map(|body| serde_json::from_str(&body)).transpose()?)
+        })
     }
 
     /// Stores durably that volume and record are of different times; passes are guarded from here on until

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use super::audit::{Appender, Kind};
 use super::error::Fault;
 use super::intent::Begun;
-use super::{End, column, ended_at, held};
+use super::{CommitFacts, End, column, ended_at, held};
 use crate::ids::{CommitId, Digest, PassId, Timestamp};
 use crate::plan::SkillAction;
 use crate::policy::Excepted;
@@ -212,6 +212,8 @@ struct PassBody<'a> {
     exceptions: &'a [Excepted],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     condemned: &'a [Condemned],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'a CommitFacts>,
 }
 
 /// How many skills each thing happened to.
@@ -264,8 +266,8 @@ pub(super) fn record(db: &Connection, audit: &mut Appender<'_>, end: &End<'_>) -
     if is_new || end.changed() {
         let (outcome, trigger, counts) = (report.outcome, report.trigger, Counts::of(end));
         let (exceptions, condemned) = (&report.exceptions, &report.condemned);
-        let signer = report.signer.as_ref();
-        let body = PassBody { outcome, revision, trigger, counts, error, signer, exceptions, condemned };
+        let (signer, commit) = (report.signer.as_ref(), end.commit);
+        let body = PassBody { outcome, revision, trigger, counts, error, signer, exceptions, condemned, commit };
         audit.append(Kind::Pass, &body)?;
     }
     Ok(())

@@ -6,6 +6,7 @@ mod intent;
 mod opening;
 mod ownership;
 mod reading;
+mod tracing;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -73,6 +74,7 @@ impl Place {
             findings: judged.as_ref(),
             applied: applied.as_ref(),
             left: None,
+            commit: None,
         };
         self.record.finish(&end).unwrap();
         report
@@ -80,17 +82,22 @@ impl Place {
 
     /// A whole pass that serves these skills from here on.
     pub(crate) fn serve(&mut self, next: Skills, revision: CommitId) -> PassReport {
+        self.serve_by(next, revision, None)
+    }
+
+    /// The same, and who made the commit.
+    fn serve_by(&mut self, next: Skills, revision: CommitId, commit: Option<&CommitFacts>) -> PassReport {
         let plan = plan(&self.served, next);
-        self.carry_out(plan, revision)
+        self.carry_out(plan, revision, commit)
     }
 
     /// A whole pass that puts right what drifted.
     pub(crate) fn restore(&mut self, changes: Vec<SkillChange>) -> PassReport {
         let plan = Plan { changes, next: self.served.clone(), ..Plan::default() };
-        self.carry_out(plan, commit(1))
+        self.carry_out(plan, commit(1), None)
     }
 
-    fn carry_out(&mut self, plan: Plan, revision: CommitId) -> PassReport {
+    fn carry_out(&mut self, plan: Plan, revision: CommitId, commit: Option<&CommitFacts>) -> PassReport {
         let pass = self.begin();
         self.record.intend(pass, &source(revision), &plan, &self.served, &[]).unwrap();
         let mut report = report(pass, Outcome::Applied, self.tick());
@@ -105,6 +112,7 @@ impl Place {
             findings: Some(&Findings::new()),
             applied: Some(&source(revision)),
             left: None,
+            commit,
         };
         self.record.finish(&end).unwrap();
         self.served = plan.next;
