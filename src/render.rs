@@ -20,6 +20,7 @@ mod status;
 mod style;
 pub(crate) mod table;
 pub(crate) mod validate;
+pub(crate) mod webhook;
 
 pub(crate) use style::Style;
 

@@ -107,6 +107,11 @@ fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
+/// A program and its arguments, between blanks: no shell sees them.
+pub(crate) fn words(text: &str) -> Parsed<Vec<std::ffi::OsString>> {
+    Ok(text.split_whitespace().map(std::ffi::OsString::from).collect())
+}
+
 /// The lowest severity that holds a skill; none for `none`.
 pub(crate) fn threshold(text: &str) -> Parsed<Option<Severity>> {
     choice(

@@ -59,6 +59,15 @@ pub(crate) fn shell(word: &str) -> String {
     }
 }
 
+/// A text of at most so many characters; what is left out is shown by `…`.
+pub(crate) fn shortened(text: &str, longest: usize) -> String {
+    if text.chars().count() <= longest {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(longest.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +84,12 @@ mod tests {
         assert_eq!(workflow_message("50%\n::error::x"), "50%25%0A::error::x");
         assert_eq!(workflow_property("a,line=1::b\r"), "a%2Cline=1%3A%3Ab%0D");
         assert_eq!(workflow_message("\x1b[0m"), "\\u{1b}[0m");
+    }
+
+    #[test]
+    fn a_long_text_says_that_it_was_cut() {
+        assert_eq!(shortened("grüße", 5), "grüße");
+        assert_eq!(shortened("grüße!", 5), "grüß…");
     }
 
     #[test]

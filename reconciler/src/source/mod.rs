@@ -37,6 +37,7 @@ pub use fetch::{Fetched, Progress, fetch};
 pub use history::{Ancestry, CommitMeta, Person};
 pub use mirror::{ByDigits, Mirror, MirrorError};
 pub use reference::{Reference, ReferenceError};
+pub use retry_after::parse as retry_after;
 pub use served::holds_served;
 pub use url::{RepoUrl, RepoUrlError};
 
