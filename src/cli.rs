@@ -149,6 +149,9 @@ pub(crate) enum Command {
     /// Make a broken database or mirror again
     #[command(subcommand, after_help = examples::STATE)]
     State(State),
+    /// Set up the webhook at the forge
+    #[command(subcommand, after_help = examples::WEBHOOK)]
+    Webhook(Webhook),
     /// Ask the local service whether it is alive, for a container's health check
     #[command(after_help = examples::HEALTHCHECK)]
     Healthcheck,
@@ -306,6 +309,27 @@ pub(crate) enum State {
     /// Set aside what is broken and make it again from what is served
     #[command(after_help = examples::STATE_REBUILD)]
     Rebuild(Output),
+}
+
+/// `webhook`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Webhook {
+    /// Make the webhook at the forge, or set the one right that is there
+    #[command(after_help = examples::WEBHOOK_REGISTER)]
+    Register(Register),
+}
+
+/// `webhook register`.
+#[derive(Debug, Args)]
+pub(crate) struct Register {
+    /// Where the forge reaches this service, such as https://skills.example.org; the path is added.
+    #[arg(long, value_name = "URL")]
+    pub url: String,
+    /// Change nothing: say whether the webhook is there, and what was delivered last.
+    #[arg(long)]
+    pub check: bool,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// `drift`.

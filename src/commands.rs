@@ -40,6 +40,7 @@ mod status;
 mod supervise;
 mod trace;
 mod validate;
+mod webhook;
 
 /// The exit code of wrong usage and wrong settings, and of `diff`, `validate` and `audit verify`
 /// that could not tell.
@@ -224,7 +225,7 @@ fn demand(command: &Command) -> Demand {
     match command {
         Command::Run { command } => needs(true, !command.is_empty()),
         Command::ServiceChild => needs(true, true),
-        Command::Once { .. } | Command::State(_) => needs(true, false),
+        Command::Once(_) | Command::State(_) | Command::Webhook(_) => needs(true, false),
         _ => Demand::default(),
     }
 }
@@ -254,6 +255,7 @@ fn dispatch(command: Command, context: &Context) -> Done {
         Command::State(cli::State::Rebuild(output)) => state::rebuild(context, output),
         Command::Trace { path, output } => trace::run(context, &path, output),
         Command::Audit(audit) => audit::run(context, &audit),
+        Command::Webhook(cli::Webhook::Register(asked)) => webhook::register(context, &asked),
         // Its parent gave it no environment: the settings are the defaults, and none is used.
         Command::FetchChild { arguments } => Ok(child::serve(&arguments, stdin(), stdout())),
         Command::AgentChild { parent, group, command } => supervise::become_agent(parent, group, &command),

@@ -19,6 +19,11 @@ use reconciler::source::{Credentials, Reference, RepoUrl, Route, Ssh, Verify};
 use reconciler::verdict::Hook;
 use reconciler::window::Windows;
 
+use crate::forge::{For, Forge, ForgeSettings};
+use crate::tell::applied::OnApplied;
+use crate::tell::notices::{Form, Notify};
+use crate::web::Address;
+
 mod engine;
 mod inputs;
 mod parse;
@@ -102,6 +107,12 @@ pub(crate) struct Settings {
     pub rules: Rules,
     /// Where HTTP listens, and who may call.
     pub http: Http,
+    /// The forge that has the repository.
+    pub forge: ForgeSettings,
+    /// Where notices go; none where `NOTIFY_URL` is not set.
+    pub notify: Option<Notify>,
+    /// `ON_APPLIED`, with the variables that it sees and `ON_APPLIED_TIMEOUT`.
+    pub on_applied: Option<OnApplied>,
     /// The projection of the audit; none where `NEO4J_URI` is not set.
     pub neo4j: Option<Neo4j>,
     /// The supervised agent.
@@ -255,6 +266,8 @@ fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Setti
     if demand.repository && !inputs.is_given("SKILLS_REPO") {
         inputs.problems.push(Problem::Missing { variable: "SKILLS_REPO", flag: "--repo URL".to_owned() });
     }
+    let insecure_http = inputs.value("INSECURE_HTTP", parse::switch);
+    let forge = forge(inputs, repository.as_ref(), insecure_http);
     let on_railway = inputs.ambient("RAILWAY_VOLUME_MOUNT_PATH").is_some();
     Settings {
         repository,
@@ -266,7 +279,7 @@ fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Setti
         state: inputs.optional("STATE_DIR", path),
         environment: environment(inputs, &ambient.host_name),
         require_mount: inputs.optional("REQUIRE_MOUNT", parse::switch).unwrap_or(on_railway),
-        insecure_http: inputs.value("INSECURE_HTTP", parse::switch),
+        insecure_http,
         credentials: source::credentials(inputs),
         ssh: source::ssh(inputs, &ambient.directory),
         route: source::route(inputs, &ambient.directory),
@@ -279,6 +292,9 @@ fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Setti
         },
         rules: rules(inputs, ambient),
         http: http(inputs, demand),
+        forge,
+        notify: notify(inputs, insecure_http),
+        on_applied: on_applied(inputs, ambient),
         neo4j: neo4j(inputs, ambient),
         child: Child {
             user: inputs.optional("CHILD_USER", parse::user),
@@ -333,11 +349,8 @@ fn rules(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Rules {
 /// The operator's judge. Of our variables it sees `PATH` and those that are named for it.
 fn judge(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Option<Hook> {
     let timeout = inputs.value("SCAN_JUDGE_TIMEOUT", parse::duration);
-    let words = |text: &str| Ok(text.split_whitespace().map(OsString::from).collect::<Vec<_>>());
-    let command = inputs.optional("SCAN_JUDGE", words).filter(|command| !command.is_empty())?;
-    let is_for_it = |name: &OsString| name == "PATH" || name.as_encoded_bytes().starts_with(b"JUDGE_");
-    let environment = ambient.variables.iter().filter(|(name, _)| is_for_it(name)).cloned().collect();
-    Some(Hook { command, environment, timeout })
+    let command = inputs.optional("SCAN_JUDGE", parse::words).filter(|command| !command.is_empty())?;
+    Some(Hook { command, environment: named_for(ambient, b"JUDGE_"), timeout })
 }
 
 fn http(inputs: &mut Inputs<'_>, demand: Demand) -> Http {
@@ -363,6 +376,42 @@ fn http(inputs: &mut Inputs<'_>, demand: Demand) -> Http {
         webhook_secret: inputs.secret("GITHUB_WEBHOOK_SECRET", webhook_secrets),
         api_token: inputs.secret("API_TOKEN", parse::text),
     }
+}
+
+fn forge(inputs: &mut Inputs<'_>, repository: Option<&RepoUrl>, insecure: bool) -> ForgeSettings {
+    let forges = Forge::ALL.map(|forge| (forge.word(), forge));
+    let settings = ForgeSettings {
+        forge: inputs.optional("FORGE", |text| parse::choice(text, &forges)),
+        api: inputs.optional("FORGE_API", |text| Address::parse(text, insecure)),
+        token: inputs.secret("FORGE_TOKEN", parse::text),
+        commit_status: inputs.value("COMMIT_STATUS", parse::switch),
+    };
+    if settings.commit_status
+        && let Some(url) = repository
+        && let Err(error) = settings.api(url, insecure, For::Status)
+    {
+        inputs.problems.push(Problem::Impossible { variable: "COMMIT_STATUS", why: error.to_string() });
+    }
+    settings
+}
+
+fn notify(inputs: &mut Inputs<'_>, insecure: bool) -> Option<Notify> {
+    let forms = [("json", Form::Json), ("slack", Form::Slack), ("discord", Form::Discord)];
+    let form = inputs.optional("NOTIFY_FORMAT", |text| parse::choice(text, &forms));
+    let url = inputs.secret("NOTIFY_URL", |text| Address::parse(text, insecure))?;
+    Some(Notify { url, form, insecure })
+}
+
+/// The operator's command. Of our variables it sees `PATH` and those that are named for it.
+fn on_applied(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Option<OnApplied> {
+    let timeout = inputs.value("ON_APPLIED_TIMEOUT", parse::duration);
+    let command = inputs.optional("ON_APPLIED", parse::words).filter(|command| !command.is_empty())?;
+    Some(OnApplied { command, environment: named_for(ambient, b"APPLIED_"), timeout })
+}
+
+fn named_for(ambient: &Ambient, prefix: &[u8]) -> Vec<(OsString, OsString)> {
+    let is_for_it = |name: &OsString| name == "PATH" || name.as_encoded_bytes().starts_with(prefix);
+    ambient.variables.iter().filter(|(name, _)| is_for_it(name)).cloned().collect()
 }
 
 fn neo4j(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Option<Neo4j> {

@@ -18,6 +18,7 @@ use reconciler::report::{Outcome, PassReport, StagesMs};
 use reconciler::trigger::Trigger;
 
 use crate::daemon::Served;
+use crate::tell::Told;
 
 /// What `/metrics` is served as.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -96,6 +97,12 @@ struct ResultLabels {
     result: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ToldLabels {
+    what: &'static str,
+    result: &'static str,
+}
+
 type Seconds = Gauge<f64, AtomicU64>;
 
 /// The numbers of one service; cheap to clone, all clones count together.
@@ -113,6 +120,7 @@ struct Inner {
     revision: Family<RevisionLabels, Gauge>,
     drift: Counter,
     webhooks: Family<ResultLabels, Counter>,
+    told: Family<ToldLabels, Counter>,
     audit_records: Counter,
     neo4j_behind: Gauge<i64, AtomicI64>,
     condemned: Gauge,
@@ -135,6 +143,7 @@ impl Metrics {
             revision: Family::default(),
             drift: Counter::default(),
             webhooks: Family::default(),
+            told: Family::default(),
             audit_records: Counter::default(),
             neo4j_behind: Gauge::default(),
             condemned: Gauge::default(),
@@ -186,6 +195,11 @@ impl Metrics {
         *self.0.projected.lock().unwrap_or_else(PoisonError::into_inner) = Some(seq);
     }
 
+    /// Counts what somebody was told, or could not be.
+    pub(crate) fn told(&self, what: Told, ok: bool) {
+        self.0.told.get_or_create(&told_labels(what, ok)).inc();
+    }
+
     /// The text of `/metrics`.
     pub(crate) fn render(&self) -> String {
         let held_since = *self.0.held_since.lock().unwrap_or_else(PoisonError::into_inner);
@@ -230,6 +244,11 @@ impl Inner {
             self.drift.clone(),
         );
         to.register("webhooks", "Webhook calls, by what became of them", self.webhooks.clone());
+        to.register(
+            "told",
+            "Commit statuses, notices and ON_APPLIED, by what became of them",
+            self.told.clone(),
+        );
         to.register("audit_records", "Records of the audit", self.audit_records.clone());
         to.register(
             "condemned",
@@ -252,6 +271,9 @@ impl Inner {
         for result in WebhookResult::ALL {
             drop(self.webhooks.get_or_create(&ResultLabels { result: result.as_str() }));
         }
+        for (what, ok) in Told::ALL.into_iter().flat_map(|what| [(what, true), (what, false)]) {
+            drop(self.told.get_or_create(&told_labels(what, ok)));
+        }
         self.state("serving").set(0);
         self.state("held").set(0);
     }
@@ -273,6 +295,10 @@ impl Inner {
             self.revision.get_or_create(&labels).set(1);
         }
     }
+}
+
+fn told_labels(what: Told, ok: bool) -> ToldLabels {
+    ToldLabels { what: what.word(), result: if ok { "ok" } else { "failed" } }
 }
 
 fn pass_labels(outcome: Outcome, trigger: Trigger) -> PassLabels {

@@ -23,6 +23,7 @@ pub(crate) mod table;
 mod trace;
 pub(crate) mod validate;
 pub(crate) mod verdict;
+pub(crate) mod webhook;
 
 pub(crate) use style::Style;
 

@@ -59,6 +59,29 @@ Examples:
   # Although SYNC_WINDOW says that it is not the time for it
   skill-sync reconcile --wait --force --reason 'a fix for the incident'";
 
+pub(crate) const WEBHOOK: &str = "\
+Examples:
+  # Tell the forge where to send pushes
+  skill-sync webhook register --repo https://github.com/acme/skills --url https://skills.example.org";
+
+pub(crate) const WEBHOOK_REGISTER: &str = "\
+Examples:
+  # With a token that may administer webhooks, and the secret that the service has
+  export FORGE_TOKEN_FILE=/run/secrets/forge GITHUB_WEBHOOK_SECRET_FILE=/run/secrets/webhook
+  skill-sync webhook register --repo https://github.com/acme/skills --url https://skills.example.org
+
+  # A forge whose host does not tell what it is
+  skill-sync webhook register --repo https://git.example/acme/skills --forge gitea --url https://skills.example.org
+
+  # Is it there, and what came of the last deliveries?
+  skill-sync webhook register --check --url https://skills.example.org
+
+It may be run again: the webhook that goes to this address is set right and none is added. Of two secrets
+the forge gets the first. For Bitbucket it prints what to do by hand.
+
+Exit codes: 0 done, 1 it may succeed later (with --check: the webhook is missing or turned off), 2 wrong usage or
+settings, 5 the forge refuses, and a person must act first.";
+
 pub(crate) const DIFF: &str = "\
 Examples:
   # What would change if a pass ran now?

@@ -31,6 +31,7 @@ use crate::http::{self, Service, server};
 use crate::metrics::Metrics;
 use crate::render::service::Greeting;
 use crate::supervise::{self, Place};
+use crate::tell;
 
 /// How many threads serve requests: they only hand over, the work is done elsewhere.
 const WORKERS: usize = 2;
@@ -158,6 +159,7 @@ impl Running {
         let intervals = Intervals { poll: timing.poll_interval, recheck: timing.recheck_interval };
         let (daemon, handle) =
             Daemon::new(passes, served, intervals, (metrics.clone(), context.voice), cancel);
+        tell::start(&context.settings, &handle.watch(), &state, &metrics);
         let projection = project(&context.settings, (&state, &handle), &metrics);
         let ledger = Ledger::new(state.clone(), facts(&context.settings, options), projection);
         let service = service(&context.settings, options, &handle, ledger, metrics);

@@ -115,6 +115,11 @@ pub(crate) fn windows(text: &str) -> Parsed<Windows> {
     })
 }
 
+/// A program and its arguments, between blanks: no shell sees them.
+pub(crate) fn words(text: &str) -> Parsed<Vec<std::ffi::OsString>> {
+    Ok(text.split_whitespace().map(std::ffi::OsString::from).collect())
+}
+
 /// The lowest severity that holds a skill; none for `none`.
 pub(crate) fn threshold(text: &str) -> Parsed<Option<Severity>> {
     choice(

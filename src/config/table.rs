@@ -454,7 +454,71 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Secret,
         value: "SECRETS",
         otherwise: "none: the webhook answers 503",
-        help: "One or two webhook secrets, a line each, 16 bytes or more.",
+        help: "One or two webhook secrets, a line each, 16 bytes or more; for every forge.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "FORGE",
+        flag: Some("forge"),
+        value: "FORGE",
+        otherwise: "told by the host of SKILLS_REPO",
+        help: "The forge that has the repository: github, gitea, forgejo, gitlab or bitbucket.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "FORGE_API",
+        flag: Some("forge-api"),
+        value: "URL",
+        otherwise: "where this forge has it",
+        help: "The base of the forge's API, such as https://git.example/api/v1.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "FORGE_TOKEN",
+        kind: Kind::Secret,
+        value: "TOKEN",
+        help: "The token for the forge's API: commit status and webhook register; never used to fetch.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "COMMIT_STATUS",
+        flag: Some("commit-status"),
+        kind: Kind::Switch,
+        value: "BOOL",
+        default: Some("false"),
+        help: "Shows what a pass came to beside its commit at the forge.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "NOTIFY_URL",
+        kind: Kind::Secret,
+        value: "URL",
+        help: "Where a notice is posted when a skill is held, mended or condemned, and when passes are guarded, \
+               stalled or have failed for an hour.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "NOTIFY_FORMAT",
+        flag: Some("notify-format"),
+        value: "FORMAT",
+        otherwise: "told by the host of NOTIFY_URL, else json",
+        help: "The form of a notice: json, slack or discord.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "ON_APPLIED",
+        flag: Some("on-applied"),
+        value: "CMD",
+        help: "A command that runs after a pass that changed something, with the pass report on stdin; it sees PATH \
+               and variables that begin with APPLIED_.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "ON_APPLIED_TIMEOUT",
+        flag: Some("on-applied-timeout"),
+        value: "DURATION",
+        default: Some("1m"),
+        help: "How long ON_APPLIED may take.",
         ..PLAIN
     },
     Setting {

@@ -102,6 +102,12 @@ fn every_setting_refuses_what_it_cannot_be_and_says_what_it_expects() {
         ("UNOWNED", &["keep", "quarantine"], "remove", "`keep` or `quarantine`"),
         ("GITHUB_WEBHOOK_SECRET", &["0123456789abcdef"], "short", "one or two secrets"),
         ("NEO4J_URI", &["neo4j://h:7687", "bolt+s://h"], "http://h", "a URI such as `neo4j://host:7687`"),
+        ("FORGE", &["github", "forgejo"], "gogs", "`gitlab` or `bitbucket`"),
+        ("FORGE_API", &["https://h/api/v1", "http://127.0.0.1:1/x"], "http://h/api", "INSECURE_HTTP"),
+        ("COMMIT_STATUS", &["false"], "maybe", "`true` or `false`"),
+        ("NOTIFY_URL", &["https://h/x"], "http://h/s3cret", "https://"),
+        ("NOTIFY_FORMAT", &["json", "slack", "discord"], "teams", "`json`, `slack` or `discord`"),
+        ("ON_APPLIED_TIMEOUT", &["90s"], "0s", "a duration above zero"),
         ("HOST", &["::", "127.0.0.1", "[::1]"], "localhost", "an IP address"),
         ("SKILL_SYNC_PORT", &["0", "65535"], "65536", "a port from `0` to `65535`"),
         ("CHILD_USER", &["1000:1000"], "node", "`UID:GID` in numbers"),
@@ -119,6 +125,31 @@ fn every_setting_refuses_what_it_cannot_be_and_says_what_it_expects() {
         let secret = table::find(variable).is_some_and(|setting| setting.kind == Kind::Secret);
         assert_eq!(error.contains(&format!("`{refused}`")), !secret, "{error}");
     }
+}
+
+#[test]
+fn a_commit_status_that_could_never_be_set_stops_the_start() {
+    let on = ("COMMIT_STATUS", "true");
+    let error = bad(&[("SKILLS_REPO", "https://git.example/o/r"), on]);
+    assert!(error.starts_with("COMMIT_STATUS: which forge is at git.example"), "{error}");
+    let error = bad(&[("SKILLS_REPO", "https://github.com/o/r"), on]);
+    assert!(error.contains("FORGE_TOKEN: not set") && error.contains("Commit statuses"), "{error}");
+    let error = bad(&[("SKILLS_REPO", "/srv/skills"), on, ("FORGE_TOKEN", "t")]);
+    assert!(error.contains("no forge knows it"), "{error}");
+    good(&[("SKILLS_REPO", "https://github.com/o/r"), on, ("FORGE_TOKEN", "t")]);
+}
+
+#[test]
+fn the_command_after_a_pass_sees_what_is_named_for_it() {
+    let settings =
+        good(&[("ON_APPLIED", "/bin/tell  now"), ("APPLIED_KEY", "k"), ("PATH", "/bin"), ("HOME", "/")]);
+    let command = settings.on_applied.expect("a command");
+    assert_eq!(command.command, ["/bin/tell", "now"]);
+    let names: Vec<_> =
+        command.environment.iter().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
+    assert_eq!(names, ["APPLIED_KEY", "PATH"]);
+    assert_eq!(command.timeout, Duration::from_secs(60));
+    assert_eq!(format!("{command:?}"), "OnApplied { program: Some(\"/bin/tell\"), .. }");
 }
 
 #[test]
@@ -193,6 +224,8 @@ fn a_secret_is_given_in_a_variable_or_in_a_file_but_not_in_both() {
             "GITHUB_APP_PRIVATE_KEY",
             "SSH_KEY_PASSPHRASE",
             "GITHUB_WEBHOOK_SECRET",
+            "FORGE_TOKEN",
+            "NOTIFY_URL",
             "API_TOKEN",
             "NEO4J_PASSWORD"
         ]

@@ -89,6 +89,15 @@ pub(crate) fn shell(word: &str) -> String {
     }
 }
 
+/// A text of at most so many characters; what is left out is shown by `…`.
+pub(crate) fn shortened(text: &str, longest: usize) -> String {
+    if text.chars().count() <= longest {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(longest.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +133,12 @@ mod tests {
             assert!(csv(formula).trim_start_matches('"').starts_with('\''), "{formula:?}");
         }
         assert_eq!(csv("=HYPERLINK(\"http://x\",\"y\")"), "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\"");
+    }
+
+    #[test]
+    fn a_long_text_says_that_it_was_cut() {
+        assert_eq!(shortened("grüße", 5), "grüße");
+        assert_eq!(shortened("grüße!", 5), "grüß…");
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub use history::{Ancestry, CommitMeta, Person};
 pub use mirror::{ByDigits, Mirror, MirrorError};
 pub(crate) use reference::tag_version;
 pub use reference::{Reference, ReferenceError};
+pub use retry_after::parse as retry_after;
 pub use route::{Proxies, ProxyError, Route};
 pub use served::holds_served;
 pub use signature::{Accept, Claim, Mode, ProgramError, SignatureError, Signer, Verify};
