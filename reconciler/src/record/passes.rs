@@ -267,7 +267,8 @@ pub(super) fn record(db: &Connection, audit: &mut Appender<'_>, end: &End<'_>) -
         let (outcome, trigger, counts) = (report.outcome, report.trigger, Counts::of(end));
         let (exceptions, condemned) = (&report.exceptions, &report.condemned);
         let (signer, commit) = (report.signer.as_ref(), end.commit);
-        let body = PassBody { outcome, revision, trigger, counts, error, signer, exceptions, condemned, commit };
+        let body =
+            PassBody { outcome, revision, trigger, counts, error, signer, exceptions, condemned, commit };
         audit.append(Kind::Pass, &body)?;
     }
     Ok(())

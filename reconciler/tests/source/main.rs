@@ -7,13 +7,13 @@
     reason = "clippy knows the tests, but not what they are made of"
 )]
 
-mod bombs;
 mod app;
+mod bombs;
 mod hostile;
 mod http;
 mod killed;
 mod references;
-mod tidy;
 mod route;
 mod ssh;
+mod tidy;
 mod world;
