@@ -225,7 +225,7 @@ fn demand(command: &Command) -> Demand {
     match command {
         Command::Run { command } => needs(true, !command.is_empty()),
         Command::ServiceChild => needs(true, true),
-        Command::Once(_) | Command::State(_) | Command::Webhook(_) => needs(true, false),
+        Command::Once { .. } | Command::State(_) | Command::Webhook(_) => needs(true, false),
         _ => Demand::default(),
     }
 }
