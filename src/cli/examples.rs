@@ -46,7 +46,7 @@ Examples:
   skill-sync once --repo https://github.com/acme/skills --dir ./skills -o json | jq .outcome
 
   # Although SYNC_WINDOW says that it is not the time for it
-  skill-sync once --repo ./skills-repo --dir ./skills --force --reason 'a fix for the incident'";
+  skill-sync once --repo ./skills-repo --dir ./skills --force --reason hotfix";
 
 pub(crate) const RECONCILE: &str = "\
 Examples:
@@ -57,7 +57,7 @@ Examples:
   skill-sync reconcile --wait -o json
 
   # Although SYNC_WINDOW says that it is not the time for it
-  skill-sync reconcile --wait --force --reason 'a fix for the incident'";
+  skill-sync reconcile --wait --force --reason hotfix";
 
 pub(crate) const WEBHOOK: &str = "\
 Examples:
@@ -145,7 +145,7 @@ Passes go on to fetch and say what waits. Drift is not put right either.";
 pub(crate) const ROLLBACK: &str = "\
 Examples:
   # What was applied before what is applied now
-  skill-sync rollback HEAD~1 --reason 'the new one loops'
+  skill-sync rollback HEAD~1 --reason loops
 
   # What was applied by pass 12 (`skill-sync history` lists the passes), or a commit
   skill-sync rollback pass:12

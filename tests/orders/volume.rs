@@ -1,6 +1,7 @@
 //! Volumes that are hostile, full, read-only, gone or late, and what a pass does with them.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -201,17 +202,12 @@ fn a_read_only_volume_changes_nothing_and_is_no_outage_of_the_agent() {
 
 #[test]
 fn a_full_volume_keeps_what_is_served_and_is_no_outage_of_the_agent() {
-    let Some((place, _mount)) = mounted(8 << 20) else { return };
+    let Some((place, _mount)) = mounted(64 << 20) else { return };
     assert_eq!(run(&place, &["once"]).code, 0);
     let ballast = place.path("volume/ballast");
-    let mut size = 8 << 20;
-    while size > 4_096 {
-        // As much as there is room for.
-        if fs::write(&ballast, vec![0; size]).is_ok() {
-            break;
-        }
-        size -= 64 << 10;
-    }
+    let mut file = fs::File::create(&ballast).unwrap();
+    while file.write_all(&[0; 4_096]).is_ok() {}
+    drop(file);
     place.write("a", &"two ".repeat(20_000));
     place.commit();
     let full = run(&place, &["once"]);
@@ -279,6 +275,8 @@ fn a_volume_that_is_mounted_late_is_waited_for_and_nothing_is_made_before() {
 #[test]
 fn a_sparse_terabyte_in_place_of_a_skill_is_moved_aside_unread() {
     let place = served();
+    place.edit("a", "a small edit");
+    place.once(0);
     let file = fs::File::create(place.path("skills/a.md")).unwrap();
     if file.set_len(1 << 40).is_err() {
         println!("skipped: a sparse file of 1 TB, because this file system takes none");
@@ -287,8 +285,14 @@ fn a_sparse_terabyte_in_place_of_a_skill_is_moved_aside_unread() {
     drop(file);
     place.once(0);
     assert!(place.serves("a", "one"));
+    let body = place.audit("dropped")["body"].clone();
+    assert_eq!((&body["size"], &body["sha256"]), (&(1_u64 << 40).into(), &serde_json::Value::Null));
     let drift = place.ends(&["drift", "list", "-o", "json"], 0).json();
-    assert_eq!((&drift[0]["size"], &drift[0]["sha256"]), (&(1_u64 << 40).into(), &serde_json::Value::Null));
+    assert_eq!(
+        (drift.as_array().unwrap().len(), &drift[0]["id"]),
+        (1, &"2-1".into()),
+        "it pushed nothing else out"
+    );
 }
 
 /// Stamps of whole seconds tell little; what they cannot tell is read.

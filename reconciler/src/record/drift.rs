@@ -142,10 +142,14 @@ pub(super) fn is_any_before(db: &Connection, oldest: Timestamp) -> Result<bool, 
 }
 
 /// What must go, the newest of it first: what is from before a moment, and the oldest of the rest until
-/// it has at most `limit` bytes.
+/// it has at most `limit` bytes. What is larger than that by itself goes alone: a sparse file costs its
+/// maker nothing, and must not push out what else is kept.
 pub(super) fn beyond(db: &Connection, limit: u64, oldest: Timestamp) -> Result<Vec<Drifted>, Fault> {
     let mut total = 0u64;
     let mut is_over = |drifted: &Drifted| {
+        if drifted.size > limit {
+            return true;
+        }
         total = total.saturating_add(drifted.size);
         total > limit || drifted.at < oldest
     };
