@@ -205,14 +205,15 @@ impl Pgp {
         }
         let place = Place::new().with("VERIFY", "pgp").with("VERIFY_KEYRING", "keyring");
         let story = Self { place };
-        // git signs in 2020, so that a key of one year has expired since.
-        let then = "#!/bin/sh\nexec gpg --batch --quiet --faked-system-time 20200601T000000 \"$@\"\n";
-        let path = story.place.write("gpg-then", then);
-        rustix::fs::chmod(path, rustix::fs::Mode::RWXU).unwrap();
+        // Keys are made and used in 2020, so that one of a year has expired since.
+        for (program, time) in [("gpg-making", "20200601T000000"), ("gpg-signing", "20200701T000000")] {
+            let then = format!("#!/bin/sh\nexec gpg --batch --quiet --faked-system-time {time} \"$@\"\n");
+            rustix::fs::chmod(story.place.write(program, then), rustix::fs::Mode::RWXU).unwrap();
+        }
         for (name, lasting) in
             [("alice", "never"), ("expired", "1y"), ("revoked", "never"), ("mallory", "never")]
         {
-            let mut gpg = story.place.program(story.place.path("gpg-then").to_str().unwrap());
+            let mut gpg = story.place.program(story.place.path("gpg-making").to_str().unwrap());
             let user = format!("{name} <{name}@example.org>");
             gpg.args(["--passphrase", "", "--quick-gen-key", &user, "ed25519", "sign", lasting]);
             story.place.must(&mut gpg);
@@ -242,7 +243,7 @@ impl Pgp {
     }
 
     fn config(&self, signer: &str) -> [String; 2] {
-        let program = self.place.path("gpg-then");
+        let program = self.place.path("gpg-signing");
         [
             format!("gpg.program={}", program.display()),
             format!("user.signingkey={}", self.fingerprint(signer)),

@@ -36,10 +36,13 @@ pub(super) struct Request {
     /// The credentials for that URL.
     pub(super) authorization: Option<Authorization>,
     /// How HTTP leaves this machine.
+    #[serde(default)]
     pub(super) route: Route,
     /// What ssh is given.
+    #[serde(default)]
     pub(super) ssh: Option<ssh::Given>,
     /// The arguments with which this program calls [`serve`].
+    #[serde(default)]
     pub(super) helper: Vec<OsString>,
     /// The deadline, from now, in milliseconds.
     pub(super) timeout_ms: u64,
