@@ -322,7 +322,7 @@ pub(crate) enum Webhook {
 /// `webhook register`.
 #[derive(Debug, Args)]
 pub(crate) struct Register {
-    /// Where the forge reaches this service, such as https://skills.example.org; the path is added.
+    /// Where the forge reaches this service, such as `https://skills.example.org`; the path is added.
     #[arg(long, value_name = "URL")]
     pub url: String,
     /// Change nothing: say whether the webhook is there, and what was delivered last.
