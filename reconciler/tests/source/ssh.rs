@@ -335,7 +335,7 @@ fn a_silent_server_ends_at_the_deadline_and_takes_ssh_with_it() {
     Upstream::new(&server.dir.path().join("git/silent.git"));
     let locked = key(&server, "locked", &["-t", "ed25519", "-N", PASSPHRASE, "-a", "1"]);
     let Some(sshd) = Sshd::start(&server, &[]) else { return };
-    let mut world = sshd.world("silent.git", Some(&locked)).timeout(Duration::from_secs(8));
+    let mut world = sshd.world("silent.git", Some(&locked)).timeout(Duration::from_secs(15));
     world.source.ssh.passphrase = Some(Secret::Value(PASSPHRASE.to_owned()));
     let port = sshd.port().to_owned();
     std::thread::scope(|scope| {
@@ -346,7 +346,7 @@ fn a_silent_server_ends_at_the_deadline_and_takes_ssh_with_it() {
             assert!(!String::from_utf8_lossy(&text).contains(PASSPHRASE), "{of_it}");
         }
         let error = fetch.join().unwrap();
-        assert!(matches!(error, FetchError::Timeout { seconds: 8, .. }), "{error}");
+        assert!(matches!(error, FetchError::Timeout { seconds: 15, .. }), "{error}");
     });
     until("ssh is gone", || clients(&port).is_empty().then_some(()));
 }
