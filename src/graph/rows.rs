@@ -66,10 +66,12 @@ impl Rows {
             "pass" => self.pass(origin, record, &body, pass.as_deref()),
             "changed" => self.changed(origin, &body, &event),
             "held" => self.held(origin, record, &body, &event),
-            "released" => self.to_skill(origin, &body, ("Event", "RELEASED", "Skill"), &event),
-            "drift" => self.to_skill(origin, &body, ("Event", "DRIFTED", "Skill"), &event),
-            "confirmed" => self.to_commit(origin, &body["commit"], ("Event", "CONFIRMED", "Commit"), &event),
-            "pinned" => self.to_commit(origin, &body["commit"], ("Event", "ROLLED_BACK", "Commit"), &event),
+            "released" => self.link_skill(origin, &body, ("Event", "RELEASED", "Skill"), &event),
+            "drift" => self.link_skill(origin, &body, ("Event", "DRIFTED", "Skill"), &event),
+            "confirmed" => {
+                self.link_commit(origin, &body["commit"], ("Event", "CONFIRMED", "Commit"), &event);
+            }
+            "pinned" => self.link_commit(origin, &body["commit"], ("Event", "ROLLED_BACK", "Commit"), &event),
             "pushed" => self.pushed(origin, &body, &event),
             _ => {}
         }
@@ -113,18 +115,18 @@ impl Rows {
             "trigger": body["trigger"], "error": body["error"],
         });
         self.node(origin, "Pass", record.pass.map(|pass| pass.to_string()).as_deref(), told);
-        self.to_commit(origin, &body["revision"], ("Pass", "TARGET", "Commit"), id);
+        self.link_commit(origin, &body["revision"], ("Pass", "TARGET", "Commit"), id);
         for (who, how) in [("committer", "COMMITTED"), ("author", "AUTHORED")] {
             let person = &body["commit"][who];
             if let Some(email) = person["email"].as_str() {
                 let name = person["name"].as_str().unwrap_or(email);
                 let actor = self.actor(origin, &format!("git:{email}"), "git", name, Some(email));
-                self.to_commit(origin, &body["revision"], ("Actor", how, "Commit"), &actor);
+                self.link_commit(origin, &body["revision"], ("Actor", how, "Commit"), &actor);
             }
         }
         if let Some(signer) = body["commit"]["signer"].as_str() {
             let actor = self.actor(origin, &format!("key:{signer}"), "key", signer, None);
-            self.to_commit(origin, &body["revision"], ("Actor", "SIGNED", "Commit"), &actor);
+            self.link_commit(origin, &body["revision"], ("Actor", "SIGNED", "Commit"), &actor);
         }
     }
 
@@ -144,7 +146,7 @@ impl Rows {
         let key = digest.map_or_else(|| of_commit(body), str::to_owned);
         let version = self.version(origin, skill, &key, json!({ "skill": skill, "digest": digest }));
         self.link(("Event", how, "SkillVersion"), event, &version);
-        self.to_commit(origin, &body["revision"], ("Event", "AT", "Commit"), event);
+        self.link_commit(origin, &body["revision"], ("Event", "AT", "Commit"), event);
     }
 
     /// What was held is known by its commit: it was never served, and no digest of it is on record.
@@ -163,11 +165,11 @@ impl Rows {
     }
 
     fn pushed(&mut self, origin: &Origin<'_>, body: &Value, event: &str) {
-        self.to_commit(origin, &body["commit"], ("Event", "AT", "Commit"), event);
+        self.link_commit(origin, &body["commit"], ("Event", "AT", "Commit"), event);
         let name = body["login"].as_str().or(body["name"].as_str());
         let Some(name) = name else { return };
         let actor = self.actor(origin, &format!("push:{name}"), "pusher", name, None);
-        self.to_commit(origin, &body["commit"], ("Actor", "PUSHED", "Commit"), &actor);
+        self.link_commit(origin, &body["commit"], ("Actor", "PUSHED", "Commit"), &actor);
     }
 
     fn version(&mut self, origin: &Origin<'_>, skill: &str, key: &str, properties: Value) -> String {
@@ -177,14 +179,14 @@ impl Rows {
         version
     }
 
-    fn to_skill(&mut self, origin: &Origin<'_>, body: &Value, link: Link, from: &str) {
+    fn link_skill(&mut self, origin: &Origin<'_>, body: &Value, link: Link, from: &str) {
         if let Some(skill) = body["skill"].as_str() {
             let skill = self.node(origin, "Skill", Some(skill), json!({ "name": skill }));
             self.link(link, from, &skill);
         }
     }
 
-    fn to_commit(&mut self, origin: &Origin<'_>, commit: &Value, link: Link, from: &str) {
+    fn link_commit(&mut self, origin: &Origin<'_>, commit: &Value, link: Link, from: &str) {
         if let Some(commit) = commit.as_str() {
             let commit = self.node(origin, "Commit", Some(commit), json!({ "commit": commit }));
             self.link(link, from, &commit);

@@ -15,6 +15,7 @@ struct Expected {
     links: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "keys are made where they are named")]
 impl Expected {
     fn node(&mut self, label: &'static str, key: impl ToString) {
         self.nodes.entry(label).or_default().insert(key.to_string());

@@ -125,6 +125,11 @@ impl Story {
             "environment" => "prod".to_owned(),
             "time" | "since" | "until" | "newest" => "2026-11-27T22:13:20Z".to_owned(),
             "actor" => "cli:1000".to_owned(),
+            "error" => {
+                let repository = self.place.path("repo").to_string_lossy().into_owned();
+                let text = text.replace(&repository, "/srv/skills.git");
+                text.split(" (branches").next().unwrap_or_default().to_owned()
+            }
             "digest" | "version" if text.len() == 64 => text[..DIGITS].to_owned(),
             _ => commit
                 .map_or(text, |number| ["3f2a9c41d0b7", "8510e8bb7b0d", "c8b4b34a96f2"][number].to_owned()),

@@ -16,7 +16,7 @@ use crate::place::{Ended, Place};
 pub(crate) const PASSWORD: &str = "projector-tests";
 
 /// How long anything may take before a story fails: the projector tries again after 30 s at the latest.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(240);
 
 /// Waits until something is so.
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
