@@ -18,6 +18,8 @@ use reconciler::plan::PruneLimit;
 use reconciler::source::{Credentials, Reference, RepoUrl};
 use reconciler::verdict::Hook;
 
+use crate::identity::Identity;
+
 mod engine;
 mod inputs;
 mod parse;
@@ -98,6 +100,8 @@ pub(crate) struct Settings {
     pub http: Http,
     /// The projection of the audit; none where `NEO4J_URI` is not set.
     pub neo4j: Option<Neo4j>,
+    /// `SKILL_SYNC_UID`; none for who started us.
+    pub identity: Option<Identity>,
     /// The supervised agent.
     pub child: Child,
     /// The log.
@@ -275,10 +279,8 @@ fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Setti
         rules: rules(inputs, ambient),
         http: http(inputs, demand),
         neo4j: neo4j(inputs),
-        child: Child {
-            user: inputs.optional("CHILD_USER", parse::user),
-            env: inputs.value("CHILD_ENV", parse::variables),
-        },
+        identity: inputs.optional("SKILL_SYNC_UID", parse::identity),
+        child: child(inputs),
         log: log(inputs),
     }
 }
@@ -387,6 +389,17 @@ fn neo4j(inputs: &mut Inputs<'_>) -> Option<Neo4j> {
     let password = inputs.secret("NEO4J_PASSWORD", parse::text);
     let database = inputs.optional("NEO4J_DATABASE", parse::text);
     Some(Neo4j { uri: uri?, user, password, database })
+}
+
+fn child(inputs: &mut Inputs<'_>) -> Child {
+    let user = inputs.optional("CHILD_USER", parse::user);
+    if inputs.is_given("CHILD_USER") && inputs.is_given("SKILL_SYNC_UID") {
+        inputs.problems.push(Problem::Together {
+            names: "SKILL_SYNC_UID and CHILD_USER",
+            what: "only root can start the agent as somebody else, and skill-sync would not be root; set one of them",
+        });
+    }
+    Child { user, env: inputs.value("CHILD_ENV", parse::variables) }
 }
 
 fn log(inputs: &mut Inputs<'_>) -> Log {

@@ -8,7 +8,9 @@ mod commands;
 mod config;
 mod control;
 mod daemon;
+mod doctor;
 mod http;
+mod identity;
 mod metrics;
 mod render;
 mod supervise;
@@ -23,5 +25,5 @@ fn main() -> ExitCode {
         directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
         host_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
     };
-    commands::run(std::env::args_os().collect(), &ambient)
+    commands::run(&std::env::args_os().collect::<Vec<_>>(), &ambient)
 }

@@ -14,10 +14,10 @@ use super::child::Request;
 use super::error::FetchError;
 use super::fetch::{Fetched, Progress};
 use super::http::{Bounds, Session};
-use super::libgit2;
 use super::mirror::TIP;
 use super::reference::{Advertised, Reference, Wanted};
 use super::url::RepoUrl;
+use super::{libgit2, look};
 use crate::ids::CommitId;
 
 /// Depths, as libgit2 takes them: the commit alone, all that is missing, and the lifting of every limit
@@ -30,7 +30,7 @@ const UNSHALLOW: i32 = i32::MAX;
 const NO_SHALLOW: &str = "doesn't support shallow";
 
 /// The longest text of a server that an error repeats, in characters.
-const MAX_FOREIGN: usize = 300;
+pub(super) const MAX_FOREIGN: usize = 300;
 
 /// One fetch, in the process that is there for it.
 struct Download<'a> {
@@ -53,7 +53,8 @@ pub(super) fn run(request: &Request, progress: &mut dyn FnMut(Progress)) -> Resu
     let child = |detail: String| FetchError::Child { url: request.url.clone(), detail };
     let url = RepoUrl::parse(&request.url).map_err(|error| child(error.to_string()))?;
     let reference = Reference::parse(&request.reference).map_err(|error| child(error.to_string()))?;
-    let mirror = libgit2::open_bare(Path::new(&request.mirror)).map_err(|error| local(request, &error))?;
+    let Some(mirror) = &request.mirror else { return look::run(request, &url, &reference) };
+    let mirror = libgit2::open_bare(Path::new(mirror)).map_err(|error| local(request, &error))?;
     let held = pack_bytes(&mirror.path().join("objects/pack"));
     if held > request.max_repo_bytes {
         return Err(FetchError::TooLarge { url: request.url.clone(), limit: request.max_repo_bytes });
@@ -75,7 +76,7 @@ pub(super) fn run(request: &Request, progress: &mut dyn FnMut(Progress)) -> Resu
 }
 
 /// A path as a file URL: libgit2 takes a bare path with a colon for an SSH address.
-fn address(url: &RepoUrl) -> Option<String> {
+pub(super) fn address(url: &RepoUrl) -> Option<String> {
     match url.path() {
         Some(path) => url::Url::from_file_path(path).ok().map(|url| url.to_string()),
         None => url.http().map(ToString::to_string),
@@ -271,13 +272,13 @@ impl Drop for Shallow {
 fn local(request: &Request, error: &git2::Error) -> FetchError {
     FetchError::Local {
         url: request.url.clone(),
-        mirror: Path::new(&request.mirror).display().to_string(),
+        mirror: request.mirror.as_ref().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default(),
         detail: error.message().to_owned(),
     }
 }
 
 /// The listed references whose names are text: git2 panics at the others, and none can be asked for.
-fn advertised(heads: &[git2::RemoteHead<'_>]) -> Vec<Advertised> {
+pub(super) fn advertised(heads: &[git2::RemoteHead<'_>]) -> Vec<Advertised> {
     let read = |head: &git2::RemoteHead<'_>| Advertised {
         name: head.name().to_owned(),
         id: head.oid(),

@@ -22,6 +22,7 @@ mod fetch;
 mod history;
 mod http;
 mod libgit2;
+mod look;
 pub(crate) mod mirror;
 mod process;
 mod redirect;
@@ -33,7 +34,7 @@ mod url;
 
 pub use credentials::{Credentials, Revealed, Secret, SecretError};
 pub use error::{FetchError, SourceError};
-pub use fetch::{Fetched, Progress, fetch};
+pub use fetch::{Fetched, Progress, fetch, look};
 pub use history::{Ancestry, CommitMeta, Person};
 pub use mirror::{ByDigits, Mirror, MirrorError};
 pub use reference::{Reference, ReferenceError};
