@@ -36,6 +36,7 @@ stories! {
     root_skill_alone,
     root_skill_beside_others_is_held,
     layout_folder,
+    layout_folder_collision_is_held,
     another_layout_is_guarded,
     link_inside_is_published_as_a_copy,
     every_other_link_is_held,
