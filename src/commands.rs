@@ -220,7 +220,7 @@ fn program(argv: &[OsString]) -> String {
 fn become_who_we_are(command: &Command, settings: &Settings, argv: &[OsString]) -> Result<(), Failure> {
     let failed = |error: IdentityError| Failure::new(error.exit_code(), error);
     // The fetch has no settings and is who its parent is.
-    let Some(identity) = settings.identity.filter(|_| !matches!(command, Command::FetchChild)) else {
+    let Some(identity) = settings.identity.filter(|_| !matches!(command, Command::FetchChild { .. })) else {
         return Ok(());
     };
     if identity.is_ours().map_err(failed)? {

@@ -261,7 +261,7 @@ mod tests {
 
     fn at(reference: &str, digit: &str) -> AppliedSource {
         let commit = digit.repeat(40).parse().unwrap();
-        AppliedSource { repo: "r".into(), path: None, reference: reference.into(), commit }
+        AppliedSource { repo: "r".into(), path: None, reference: reference.into(), commit, layout: None }
     }
 
     fn judged(from: &str, to: (&str, &str), ancestry: Ancestry, rewind: Rewind) -> Result<Passage, Guard> {
