@@ -50,13 +50,11 @@ impl<'a> Inputs<'a> {
             _ => self.variable(setting.variable),
         };
         if let Some(given) = given {
-            self.not_yet(setting, &given);
             self.given.insert(setting.variable, given);
         }
         if setting.kind == Kind::Secret
             && let Some(file) = self.variable(&format!("{}_FILE", setting.variable))
         {
-            self.not_yet(setting, &file);
             self.files.insert(setting.variable, file);
         }
     }
@@ -80,13 +78,6 @@ impl<'a> Inputs<'a> {
                 self.problems.push(Problem::NotUtf8(origin));
                 None
             }
-        }
-    }
-
-    fn not_yet(&mut self, setting: &Setting, given: &Given) {
-        let is_default = setting.default == Some(given.text.as_str());
-        if let Some(does_not) = setting.not_yet.filter(|_| !is_default) {
-            self.warnings.push(Warning::NotYet { origin: given.origin.clone(), does_not });
         }
     }
 

@@ -91,13 +91,6 @@ pub(crate) enum Warning {
         /// A setting of nearly that name.
         similar: Option<&'static str>,
     },
-    /// A setting whose feature this version does not have.
-    NotYet {
-        /// Where it was given.
-        origin: Origin,
-        /// What this version does not do.
-        does_not: &'static str,
-    },
 }
 
 impl fmt::Display for Warning {
@@ -105,9 +98,6 @@ impl fmt::Display for Warning {
         match self {
             Self::UnknownVariable { name, similar } => {
                 write!(f, "{name} is set, but there is no such setting{}", like(*similar))
-            }
-            Self::NotYet { origin, does_not } => {
-                write!(f, "{origin} is set, but this version does not {does_not} yet")
             }
         }
     }

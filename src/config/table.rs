@@ -31,8 +31,6 @@ pub(crate) struct Setting {
     pub otherwise: &'static str,
     /// What it means, in one sentence.
     pub help: &'static str,
-    /// What this version does not do with it yet: whoever sets it is warned.
-    pub not_yet: Option<&'static str>,
 }
 
 const PLAIN: Setting = Setting {
@@ -43,7 +41,6 @@ const PLAIN: Setting = Setting {
     default: None,
     otherwise: "none",
     help: "",
-    not_yet: None,
 };
 
 /// All settings, in the order in which people are shown them.

@@ -298,12 +298,6 @@ fn unknown_variables_with_our_prefixes_are_warned_of() {
 }
 
 #[test]
-fn a_setting_that_is_not_honoured_yet_is_warned_of() {
-    let said = warnings(&[("NEO4J_URI", "neo4j://h"), ("UNOWNED", "keep")]);
-    assert_eq!(said, ["NEO4J_URI is set, but this version does not project the audit to Neo4j yet"]);
-}
-
-#[test]
 fn an_agent_is_used_only_where_it_is_wanted_and_there() {
     let socket = ("SSH_AUTH_SOCK", "/run/agent");
     assert_eq!(good(&[socket]).ssh.agent, None);

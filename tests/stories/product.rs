@@ -59,11 +59,14 @@ impl Product {
         (report, code(&output))
     }
 
-    /// Prints the plan of the next pass; gives the text and the exit code.
+    /// Prints the plan of the next pass; gives the text and the exit code. What is guarded is an error and a
+    /// plan.
     pub(crate) fn diff(&self) -> (String, i32) {
         let output = self.run(&["diff"]);
         let text = String::from_utf8(output.stdout.clone()).expect("a plan that is text");
-        assert_eq!(text.is_empty(), code(&output) == 2, "a plan or an error\n{}", words(&output));
+        let is_error = code(&output) == 2;
+        assert!(is_error || !text.is_empty(), "neither plan nor error\n{}", words(&output));
+        assert_eq!(output.stderr.is_empty(), !is_error, "an error, or none\n{}", words(&output));
         (text, code(&output))
     }
 
