@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reconciler::cancel::Cancel;
-use reconciler::ids::Timestamp;
+use reconciler::ids::{CommitId, Timestamp};
 use reconciler::orders::{Command, OrderError, Orders, Word};
 use reconciler::report::{Diff, Outcome, PassReport};
 use reconciler::trigger::{Queue, Trigger};
@@ -33,7 +33,7 @@ pub(crate) use engine::Passes;
 pub(crate) use looks::NoDiff;
 pub(crate) use news::Voice;
 pub(crate) use opening::{Opening, StateDir, state_beside};
-pub(crate) use orders::{CommandError, Handle, Stopped, Taken};
+pub(crate) use orders::{CommandError, Delivered, Handle, Stopped, Taken};
 pub(crate) use schedule::Intervals;
 pub(crate) use view::{Served, View};
 
@@ -64,8 +64,9 @@ pub(crate) trait Reconciler: Send + 'static {
     /// Looks at what a pass would do, and changes nothing; ends early once `cancel` asks.
     fn look(&mut self, cancel: &Cancel) -> Result<Diff, NoDiff>;
 
-    /// Remembers, durably, the webhook deliveries that caused a fetch which succeeded.
-    fn remember(&mut self, deliveries: &[String]);
+    /// Remembers, durably, the webhook deliveries that caused a fetch which succeeded, and who is said to have
+    /// pushed the revision that it brought.
+    fn remember(&mut self, deliveries: &[Delivered], revision: CommitId);
 }
 
 /// What a pass leaves for the service.
@@ -131,7 +132,7 @@ struct Ordered<R> {
 #[derive(Default)]
 struct Asked {
     waiters: Vec<oneshot::Sender<Arc<PassReport>>>,
-    deliveries: Vec<String>,
+    deliveries: Vec<Delivered>,
     commands: Vec<Commanded>,
 }
 
@@ -258,12 +259,12 @@ impl<R: Reconciler> Daemon<R> {
                 self.next.commands.push((command, word, taken));
             }
             Order::Look(asker) => self.looks.ask(asker),
-            Order::Delivery(id) => {
+            Order::Delivery(delivered) => {
                 self.queue.push(Trigger::Webhook);
                 if self.next.deliveries.len() == DELIVERIES {
                     self.next.deliveries.remove(0);
                 }
-                self.next.deliveries.extend(id);
+                self.next.deliveries.push(delivered);
             }
             Order::Stop => {}
         }
@@ -416,14 +417,14 @@ fn run_pass<R: Reconciler>(
     reconciler: &mut R,
     trigger: Trigger,
     cancel: &Cancel,
-    (deliveries, commands): (&[String], Vec<Commanded>),
+    (deliveries, commands): (&[Delivered], Vec<Commanded>),
 ) -> Option<Passed> {
     let work = AssertUnwindSafe(|| {
         take_commands(reconciler, commands);
         let passed = reconciler.pass(trigger, cancel);
         // A report without a revision is one whose fetch failed: a redelivery must work then.
-        if passed.report.revision.is_some() && !deliveries.is_empty() {
-            reconciler.remember(deliveries);
+        if let Some(revision) = passed.report.revision.filter(|_| !deliveries.is_empty()) {
+            reconciler.remember(deliveries, revision);
         }
         passed
     });

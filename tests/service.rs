@@ -170,12 +170,22 @@ impl Service {
         self.request(&format!("GET {path}"), "")
     }
 
+    /// Delivers a push of the branch as it is.
     fn deliver(&self, id: &str, repository: &Path) -> (u16, Value) {
+        let git = git2::Repository::open(repository).expect("a repository");
+        let at = git.head().and_then(|head| head.peel_to_commit()).expect("a commit").id().to_string();
+        self.deliver_at(id, repository, &at)
+    }
+
+    fn deliver_at(&self, id: &str, repository: &Path, after: &str) -> (u16, Value) {
+        let git = git2::Repository::open(repository).expect("a repository");
+        let reference = git.head().expect("a branch").name().expect("UTF-8").to_owned();
         let repository = json!({ "clone_url": repository, "default_branch": "master" });
-        let head =
-            git2::Repository::open(repository["clone_url"].as_str().expect("a path")).expect("a repository");
-        let reference = head.head().expect("a branch").name().expect("UTF-8").to_owned();
-        let body = json!({ "ref": reference, "repository": repository }).to_string();
+        let body = json!({
+            "ref": reference, "after": after, "repository": repository,
+            "pusher": { "name": "octocat" }, "sender": { "login": "octocat" },
+        });
+        let body = body.to_string();
         let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key");
         mac.update(body.as_bytes());
         let tag: Vec<String> = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -186,6 +196,15 @@ impl Service {
         );
         let (status, answer) = self.request(&format!("POST /webhook/github|{headers}"), &body);
         (status, serde_json::from_str(&answer).expect("JSON"))
+    }
+
+    /// Who is said to have pushed, and which commit, by the audit.
+    fn pushes(&self) -> Vec<(Value, Value)> {
+        let (status, audit) = self.get("/audit");
+        assert_eq!(status, 200, "{audit}");
+        let records: Vec<Value> = serde_json::from_str(&audit).expect("records");
+        let pushed = records.into_iter().filter(|record| record["kind"] == "pushed");
+        pushed.map(|record| (record["body"]["login"].clone(), record["body"]["commit"].clone())).collect()
     }
 
     fn is_ready(&self) -> bool {
@@ -252,6 +271,27 @@ fn a_push_arrives_and_what_somebody_edits_is_put_right() {
     service.signal(Signal::TERM);
     assert_eq!(service.ended(), Some(0));
     assert!(!place.state.join("control.sock").exists());
+}
+
+#[test]
+fn who_pushed_is_on_record_once_and_only_where_the_forge_names_the_commit_that_came() {
+    let place = Place::new();
+    let service = place.serve();
+    until("the first revision is served", || service.is_ready());
+    // A delivery is answered with 200 once its fetch is remembered.
+    let fetched = |id: &str, after: &str| {
+        until("its fetch is remembered", || service.deliver_at(id, &place.repo(), after).0 == 200);
+    };
+    fetched("of another commit", &"1".repeat(40));
+    assert_eq!(service.pushes(), []);
+
+    place.push("horde-swarm.md", "Many at once.");
+    let git = git2::Repository::open(place.repo()).expect("a repository");
+    let pushed = git.head().and_then(|head| head.peel_to_commit()).expect("a commit").id().to_string();
+    for id in ["first", "sent again under another id"] {
+        fetched(id, &pushed);
+        assert_eq!(service.pushes(), [("octocat".into(), pushed.clone().into())]);
+    }
 }
 
 #[test]

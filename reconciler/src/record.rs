@@ -87,9 +87,6 @@ pub struct CommitFacts {
     pub author: Person,
     /// Who made the commit.
     pub committer: Person,
-    /// The key that signed it and that the operator trusts; none where no signature was verified.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signer: Option<String>,
 }
 
 /// A name and an address out of a commit.

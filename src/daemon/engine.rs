@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reconciler::cancel::Cancel;
-use reconciler::ids::{PassId, Timestamp};
+use reconciler::ids::{CommitId, PassId, Timestamp};
 use reconciler::orders::{Command, OrderError, Orders, Word};
 use reconciler::reconcile::{Engine, OpenError};
 use reconciler::record::Anchor;
@@ -12,7 +12,7 @@ use reconciler::report::{Diff, PassReport, StagesMs, error_text};
 use reconciler::trigger::Trigger;
 use tokio::sync::watch;
 
-use super::{NoDiff, Opening, Passed, Reconciler, Served, StateDir, Voice};
+use super::{Delivered, NoDiff, Opening, Passed, Reconciler, Served, StateDir, Voice};
 use crate::render::progress::Progress;
 
 /// The number of a pass that nothing could be recorded of.
@@ -157,9 +157,18 @@ impl Reconciler for Passes {
         engine.diff(cancel, &mut |_| {}).map_err(|error| ended(error.remedy(), &error))
     }
 
-    fn remember(&mut self, deliveries: &[String]) {
+    fn remember(&mut self, deliveries: &[Delivered], revision: CommitId) {
         let Some(engine) = &mut self.engine else { return };
-        if let Err(error) = engine.record().remember_deliveries(deliveries, Timestamp::now()) {
+        let (record, at) = (engine.record(), Timestamp::now());
+        // Of what did not come nobody asks who pushed it. A delivery is done with once this is on record.
+        let claims = deliveries.iter().filter_map(|delivered| delivered.claim.as_ref());
+        for claim in claims.filter(|claim| claim.commit == revision) {
+            if let Err(error) = record.note_push(claim, at) {
+                tracing::warn!(%error, commit = %claim.commit, "who pushed could not be put on record");
+            }
+        }
+        let ids: Vec<_> = deliveries.iter().filter_map(|delivered| delivered.id.clone()).collect();
+        if let Err(error) = record.remember_deliveries(&ids, at) {
             // At worst a redelivery brings a pass too many.
             tracing::warn!(%error, "webhook deliveries could not be remembered");
         }

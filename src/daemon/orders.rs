@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use reconciler::orders::{Command, OrderError, Orders, Word};
+use reconciler::record::Claim;
 use reconciler::report::{Diff, PassReport};
 use reconciler::trigger::Trigger;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -25,10 +26,19 @@ pub(super) enum Order {
     Command(Given),
     /// Somebody asks what a pass would do.
     Look(Asker),
-    /// A webhook came, under this delivery id where it had one.
-    Delivery(Option<String>),
+    /// A webhook came.
+    Delivery(Delivered),
     /// The service ends.
     Stop,
+}
+
+/// What is kept of a webhook until the pass that it brings has fetched.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Delivered {
+    /// The id of the delivery, where it had one.
+    pub id: Option<String>,
+    /// Who pushed what, where the forge says it.
+    pub claim: Option<Claim>,
 }
 
 /// An operator's order on its way to the engine.
@@ -104,12 +114,13 @@ impl Handle {
         self.order(Order::Trigger(trigger)).await
     }
 
-    /// Brings the next pass forward for a webhook; its id is remembered once the fetch succeeded.
+    /// Brings the next pass forward for a webhook; its id is remembered once the fetch succeeded, and its
+    /// claim is put on record where that fetch brought the commit that it names.
     ///
     /// # Errors
     /// [`Stopped`] once the service ends.
-    pub(crate) async fn deliver(&self, id: Option<String>) -> Result<(), Stopped> {
-        self.order(Order::Delivery(id)).await
+    pub(crate) async fn deliver(&self, delivered: Delivered) -> Result<(), Stopped> {
+        self.order(Order::Delivery(delivered)).await
     }
 
     /// The report of a pass that began after this call.

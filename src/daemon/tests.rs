@@ -41,7 +41,7 @@ pub(crate) struct Script {
     began: mpsc::UnboundedSender<Trigger>,
     looks: mpsc::UnboundedSender<()>,
     gate: blocking::Receiver<Step>,
-    remembered: mpsc::UnboundedSender<Vec<String>>,
+    remembered: mpsc::UnboundedSender<(Vec<Delivered>, CommitId)>,
     passes: u64,
     /// The next pass needs nothing of the server: in these stories that is what `resume` brings.
     offline: bool,
@@ -121,8 +121,8 @@ impl Reconciler for Script {
         Err(NoDiff::Ended { remedy, error: "the script says so".to_owned() })
     }
 
-    fn remember(&mut self, deliveries: &[String]) {
-        self.remembered.send(deliveries.to_vec()).expect("the story listens");
+    fn remember(&mut self, deliveries: &[Delivered], revision: CommitId) {
+        self.remembered.send((deliveries.to_vec(), revision)).expect("the story listens");
     }
 }
 
@@ -132,7 +132,7 @@ pub(crate) struct Story {
     began: mpsc::UnboundedReceiver<Trigger>,
     looks: mpsc::UnboundedReceiver<()>,
     gate: blocking::Sender<Step>,
-    remembered: mpsc::UnboundedReceiver<Vec<String>>,
+    remembered: mpsc::UnboundedReceiver<(Vec<Delivered>, CommitId)>,
     daemon: JoinHandle<End>,
 }
 
@@ -296,15 +296,16 @@ async fn a_delivery_is_remembered_once_its_fetch_succeeded_and_not_before() {
     let mut story = Story::begin();
     story.next().await;
     story.end(Outcome::InSync).await;
-    story.handle.deliver(Some("one".to_owned())).await.expect("the daemon runs");
+    let one = Delivered { id: Some("one".to_owned()), claim: None };
+    story.handle.deliver(one.clone()).await.expect("the daemon runs");
     assert_eq!(story.next().await, Trigger::Webhook);
     story.end(Outcome::Failed).await;
     assert!(story.remembered.try_recv().is_err(), "the fetch failed");
 
-    story.handle.deliver(Some("one".to_owned())).await.expect("the daemon runs");
+    story.handle.deliver(one.clone()).await.expect("the daemon runs");
     story.next().await;
     story.end(Outcome::Applied).await;
-    assert_eq!(story.remembered.try_recv().expect("remembered"), ["one"]);
+    assert_eq!(story.remembered.try_recv().expect("remembered").0, [one]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -124,8 +124,8 @@ impl Rows {
                 self.link_commit(origin, &body["revision"], ("Actor", how, "Commit"), &actor);
             }
         }
-        if let Some(signer) = body["commit"]["signer"].as_str() {
-            let actor = self.actor(origin, &format!("key:{signer}"), "key", signer, None);
+        if let (Some(name), Some(key)) = (body["signer"]["name"].as_str(), body["signer"]["key"].as_str()) {
+            let actor = self.actor(origin, &format!("key:{key}"), "key", name, None);
             self.link_commit(origin, &body["revision"], ("Actor", "SIGNED", "Commit"), &actor);
         }
     }
@@ -314,7 +314,7 @@ mod tests {
         let people = json!({ "committer": { "name": "Ada", "email": "ada@example.org" },
                              "author": { "name": "Ada", "email": "ada@example.org" } });
         let pass = json!({ "outcome": "degraded", "trigger": "poll", "revision": "c".repeat(40), "commit": people,
-                           "error": null });
+                           "signer": { "name": "ada@example.org", "key": "SHA256:k" }, "error": null });
         let pushed = json!({ "commit": "c".repeat(40), "login": "ada", "name": "Ada", "delivery": "1" });
         let records = [record(2, "held", &held), record(3, "pass", &pass), record(4, "pushed", &pushed)];
         let once = Rows::of("chain", "prod", &records);
@@ -322,6 +322,7 @@ mod tests {
         assert_eq!(counts(&once), counts(&twice));
         assert_eq!(once.nodes["Pass"]["chain:3"]["outcome"], "degraded");
         assert_eq!(once.nodes["Actor"]["chain:push:ada"]["claimed"], true);
+        assert_eq!(once.nodes["Actor"]["chain:key:SHA256:k"]["name"], "ada@example.org");
         assert_eq!(once.nodes["Actor"]["chain:skill-sync"]["claimed"], false);
         for link in
             [("Actor", "PUSHED", "Commit"), ("Actor", "COMMITTED", "Commit"), ("Finding", "BREAKS", "Rule")]

@@ -19,6 +19,7 @@ use super::Service;
 use super::auth::Peer;
 use super::error::Problem;
 use super::limits::BodyError;
+use crate::daemon::Delivered;
 use crate::forge::Forge;
 use crate::metrics::WebhookResult;
 
@@ -222,7 +223,8 @@ async fn decide(service: &Service, delivery: Delivery) -> Result<Answer, Answer>
     {
         return Ok(Answer::ignored("this delivery was fetched before"));
     }
-    match service.daemon.deliver(id).await {
+    let claim = push.claim(&reference, id.as_deref());
+    match service.daemon.deliver(Delivered { id, claim }).await {
         Ok(()) => Ok(Answer::Accepted { reference }),
         Err(stopped) => Err(Answer::Refused(WebhookResult::Unavailable, stopped.into())),
     }

@@ -45,7 +45,7 @@ fn facts(trace: &Trace) -> Vec<(&'static str, String)> {
         ("actor", Some(put.actor.clone())),
         ("committer", trace.commit.as_ref().map(|commit| person(&commit.committer))),
         ("author", trace.commit.as_ref().map(|commit| person(&commit.author))),
-        ("signer", trace.commit.as_ref().and_then(|commit| commit.signer.clone())),
+        ("signer", trace.signer.as_ref().map(ToString::to_string)),
         ("pusher", trace.pushed.as_ref().map(claim)),
         (
             "order",

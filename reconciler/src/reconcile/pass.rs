@@ -190,7 +190,7 @@ impl Engine {
             email: String::from_utf8_lossy(signature.email_bytes()).into_owned(),
         };
         let (author, committer) = (person(commit.author()), person(commit.committer()));
-        Some(CommitFacts { author, committer, signer: None })
+        Some(CommitFacts { author, committer })
     }
 
     fn applied(&self) -> Option<CommitId> {

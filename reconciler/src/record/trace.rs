@@ -10,6 +10,7 @@ use super::{CommitFacts, Record, RecordError};
 use crate::ids::{CommitId, Digest, PassId, SkillId, Timestamp};
 use crate::plan::{FileAction, SkillAction, Why};
 use crate::report::Outcome;
+use crate::source::Signer;
 use crate::trigger::Trigger;
 
 /// What the audit says of a path.
@@ -27,6 +28,8 @@ pub struct Trace {
     pub outcome: Option<Outcome>,
     /// Who wrote the commit.
     pub commit: Option<CommitFacts>,
+    /// Who signed it and may; none where no signature was asked for.
+    pub signer: Option<Signer>,
     /// Who pushed it, as the forge said: a claim.
     pub pushed: Option<Claim>,
     /// The newest order that was given for this very commit.
@@ -117,12 +120,19 @@ impl Record {
         self.read(|db| trace(db, path))
     }
 
-    /// Stores durably what a forge said of a push.
+    /// Stores durably what a forge said of a push, where that is not what it said of the commit last: a
+    /// delivery may come again under another id.
     ///
     /// # Errors
     /// Where the database cannot be written.
     pub fn note_push(&mut self, claim: &Claim, at: Timestamp) -> Result<(), RecordError> {
-        self.write(|tx| super::Appender::new(tx, at, None)?.append_by(audit::WEBHOOK, Kind::Pushed, claim))
+        self.write(|tx| {
+            let said = self::claim(tx, claim.commit)?;
+            if said.is_some_and(|said| (said.name, said.login) == (claim.name.clone(), claim.login.clone())) {
+                return Ok(());
+            }
+            super::Appender::new(tx, at, None)?.append_by(audit::WEBHOOK, Kind::Pushed, claim)
+        })
     }
 }
 
@@ -149,6 +159,7 @@ fn told(db: &Connection, path: &str, put: Placed, restored: Option<Placed>) -> R
         trigger: serde_json::from_value(field("trigger")).ok(),
         outcome: serde_json::from_value(field("outcome")).ok(),
         commit: serde_json::from_value(field("commit")).ok(),
+        signer: serde_json::from_value(field("signer")).ok(),
         pushed,
         order,
         put,

@@ -10,7 +10,7 @@ use axum::http::HeaderMap;
 use serde::Deserialize;
 
 use super::authenticity::Proof;
-use super::delivery::{self, Delivery, Event, Malformed, NoProof, Push};
+use super::delivery::{self, Delivery, Event, Malformed, NoProof, Push, Pusher};
 use super::github;
 
 /// Cloud's id and Data Center's.
@@ -39,6 +39,13 @@ pub(super) fn delivery(headers: &HeaderMap, payload: &[u8]) -> Result<Delivery, 
 struct CloudPush {
     push: CloudChanges,
     repository: CloudRepository,
+    actor: Option<CloudActor>,
+}
+
+#[derive(Default, Deserialize)]
+struct CloudActor {
+    display_name: Option<String>,
+    nickname: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -58,6 +65,12 @@ struct CloudTip {
     #[serde(rename = "type")]
     kind: String,
     name: String,
+    target: Option<CloudTarget>,
+}
+
+#[derive(Deserialize)]
+struct CloudTarget {
+    hash: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -84,12 +97,20 @@ impl CloudTip {
 
 impl From<CloudPush> for Push {
     fn from(pushed: CloudPush) -> Self {
-        let tips =
-            pushed.push.changes.iter().filter_map(|change| change.new.as_ref().or(change.old.as_ref()));
+        let changes = pushed.push.changes;
+        let now = |change: &CloudChange| change.new.as_ref()?.target.as_ref()?.hash.clone();
+        let named = changes.iter().filter_map(|change| {
+            let tip = change.new.as_ref().or(change.old.as_ref())?;
+            Some((tip.reference(), now(change)))
+        });
+        let (references, tips) = named.unzip();
+        let CloudActor { display_name, nickname } = pushed.actor.unwrap_or_default();
         Self {
             addresses: vec![pushed.repository.links.html.href],
-            references: tips.map(CloudTip::reference).collect(),
+            references,
+            tips,
             default_branch: None,
+            pusher: Pusher::new(display_name, nickname),
         }
     }
 }
@@ -98,12 +119,22 @@ impl From<CloudPush> for Push {
 struct ServerPush {
     changes: Vec<ServerChange>,
     repository: ServerRepository,
+    actor: Option<ServerActor>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ServerActor {
+    display_name: Option<String>,
+    name: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct ServerChange {
     #[serde(rename = "ref")]
     reference: ServerReference,
+    #[serde(rename = "toHash")]
+    to: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -123,10 +154,15 @@ struct ServerLinks {
 
 impl From<ServerPush> for Push {
     fn from(pushed: ServerPush) -> Self {
+        let (references, tips) =
+            pushed.changes.into_iter().map(|change| (change.reference.id, change.to)).unzip();
+        let ServerActor { display_name, name } = pushed.actor.unwrap_or_default();
         Self {
             addresses: pushed.repository.links.clone.into_iter().map(|link| link.href).collect(),
-            references: pushed.changes.into_iter().map(|change| change.reference.id).collect(),
+            references,
+            tips,
             default_branch: None,
+            pusher: Pusher::new(display_name, name),
         }
     }
 }

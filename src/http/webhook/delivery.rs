@@ -1,6 +1,7 @@
 //! What a webhook says, the same for every forge. Little of it is read, and none of it is trusted.
 
 use axum::http::HeaderMap;
+use reconciler::record::Claim;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::{bitbucket, gitea, github, gitlab};
@@ -28,6 +29,27 @@ pub(super) enum Event {
     Other(String),
 }
 
+/// The longest name of a pusher that is taken, in characters.
+const NAME: usize = 200;
+
+/// Who pushed, as the forge says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Pusher {
+    /// The name.
+    name: Option<String>,
+    /// The account.
+    login: Option<String>,
+}
+
+impl Pusher {
+    pub(super) fn new(name: Option<String>, login: Option<String>) -> Self {
+        let taken = |text: Option<String>| {
+            text.map(|text| text.chars().take(NAME).collect::<String>()).filter(|text| !text.is_empty())
+        };
+        Self { name: taken(name), login: taken(login) }
+    }
+}
+
 /// What of a push is read.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Push {
@@ -35,8 +57,27 @@ pub(super) struct Push {
     pub addresses: Vec<String>,
     /// The references that were pushed, in full.
     pub references: Vec<String>,
+    /// What they are at now, in the same order, where the forge says it.
+    pub tips: Vec<Option<String>>,
     /// The branch that the remote's HEAD is.
     pub default_branch: Option<String>,
+    /// Who pushed them.
+    pub pusher: Pusher,
+}
+
+impl Push {
+    /// What the forge says of one of the references: who brought it to which commit. None where it does
+    /// not say which.
+    pub(super) fn claim(&self, reference: &str, delivery: Option<&str>) -> Option<Claim> {
+        let at = self.references.iter().position(|pushed| pushed == reference)?;
+        let commit = self.tips.get(at)?.as_ref()?.parse().ok()?;
+        let Pusher { name, login } = &self.pusher;
+        if name.is_none() && login.is_none() {
+            return None;
+        }
+        let (name, login) = (name.clone(), login.clone());
+        Some(Claim { commit, name, login, delivery: delivery.map(str::to_owned) })
+    }
 }
 
 /// Why headers show no proof: a 401 that says what is missing.

@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use serde::Deserialize;
 
 use super::authenticity::{Proof, from_hex};
-use super::delivery::{self, Delivery, Event, Malformed, NoProof, Push};
+use super::delivery::{self, Delivery, Event, Malformed, NoProof, Push, Pusher};
 
 pub(super) fn proof(headers: &HeaderMap) -> Result<Proof, NoProof> {
     match headers.get("x-hub-signature-256") {
@@ -41,7 +41,19 @@ pub(super) fn told(id: Option<String>, event: String, payload: &[u8]) -> Result<
 struct Pushed {
     #[serde(rename = "ref")]
     reference: String,
+    after: Option<String>,
     repository: Repository,
+    pusher: Option<Person>,
+    sender: Option<Person>,
+}
+
+/// GitHub's pusher has a `name`, which is the account; Gitea's has `full_name` too. Both say the account of
+/// the sender.
+#[derive(Default, Deserialize)]
+struct Person {
+    name: Option<String>,
+    full_name: Option<String>,
+    login: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -55,10 +67,14 @@ struct Repository {
 impl From<Pushed> for Push {
     fn from(pushed: Pushed) -> Self {
         let of = pushed.repository;
+        let (pusher, sender) = (pushed.pusher.unwrap_or_default(), pushed.sender.unwrap_or_default());
+        let name = pusher.full_name.filter(|name| !name.is_empty()).or(pusher.name);
         Self {
             addresses: [of.clone_url, of.ssh_url, of.html_url].into_iter().flatten().collect(),
             references: vec![pushed.reference],
+            tips: vec![pushed.after],
             default_branch: of.default_branch,
+            pusher: Pusher::new(name, sender.login.or(pusher.login)),
         }
     }
 }

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::authenticity::Proof;
-use super::delivery::{self, Delivery, Event, Malformed, NoProof, Push};
+use super::delivery::{self, Delivery, Event, Malformed, NoProof, Push, Pusher};
 
 /// The ids that it may send, the steadiest first.
 const IDS: [&str; 3] = ["webhook-id", "idempotency-key", "x-gitlab-event-uuid"];
@@ -74,6 +74,9 @@ impl Named {
 struct Pushed {
     #[serde(rename = "ref")]
     reference: String,
+    after: Option<String>,
+    user_name: Option<String>,
+    user_username: Option<String>,
     project: Project,
 }
 
@@ -91,7 +94,9 @@ impl From<Pushed> for Push {
         Self {
             addresses: [of.git_http_url, of.git_ssh_url, of.web_url].into_iter().flatten().collect(),
             references: vec![pushed.reference],
+            tips: vec![pushed.after],
             default_branch: of.default_branch,
+            pusher: Pusher::new(pushed.user_name, pushed.user_username),
         }
     }
 }

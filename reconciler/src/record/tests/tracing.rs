@@ -20,7 +20,7 @@ fn a_trace_names_commit_pass_and_actors() {
     let at = Timestamp::from_millis(5);
     place.record.note_push(&claim, at).unwrap();
     place.record.confirm(&Confirmation { commit: commit2, actor: Actor::cli(7), at, reason: None }).unwrap();
-    let facts = CommitFacts { author: person("ada"), committer: person("bob"), signer: None };
+    let facts = CommitFacts { author: person("ada"), committer: person("bob") };
     let mut next = place.served.clone();
     next.extend(skills([("a", "2")], commit2));
     let version = next[&SkillId::new("a")].digest();
