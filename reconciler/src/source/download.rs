@@ -16,6 +16,7 @@ use super::fetch::{Fetched, Progress};
 use super::http::{Bounds, Session};
 use super::libgit2;
 use super::mirror::TIP;
+use super::nearby;
 use super::reference::{Advertised, Reference, Wanted};
 use super::url::RepoUrl;
 use crate::ids::CommitId;
@@ -39,6 +40,8 @@ struct Download<'a> {
     session: Option<Arc<Session>>,
     /// The address in the form that libgit2 takes for the transport that is meant.
     address: String,
+    /// Of a repository on this machine only.
+    path: Option<PathBuf>,
     mirror: Repository,
     /// How many bytes of packs the mirror holds.
     held: u64,
@@ -70,7 +73,8 @@ pub(super) fn run(request: &Request, progress: &mut dyn FnMut(Progress)) -> Resu
     }
     let address = address(&url).ok_or_else(|| child("its path is not absolute".to_owned()))?;
     let has_history = super::mirror::has_history(&mirror);
-    Download { request, session, address, mirror, held, has_history, is_beyond: Cell::new(false) }
+    let path = url.path().map(Path::to_owned);
+    Download { request, session, address, path, mirror, held, has_history, is_beyond: Cell::new(false) }
         .run(&reference, progress)
 }
 
@@ -119,6 +123,9 @@ impl Download<'_> {
         if self.has_history && self.has(id) {
             return Ok((wanted, true));
         }
+        if self.copied(id) {
+            return Ok((wanted, true));
+        }
         let _shallow = self.session.is_none().then(|| Shallow::keep(&self.mirror));
         let refspec = [format!("+{source}:{TIP}")];
         let mut take =
@@ -137,6 +144,13 @@ impl Download<'_> {
                 _ => Ok((wanted, false)),
             },
         }
+    }
+
+    /// Brings what is new from a repository on this machine without libgit2's walk over all of it.
+    fn copied(&self, id: Oid) -> bool {
+        let room = self.request.max_repo_bytes.saturating_sub(self.held);
+        let path = self.path.as_deref().filter(|_| self.has_history);
+        path.is_some_and(|path| nearby::copy(&self.mirror, path, id, room))
     }
 
     /// Brings all branches and tags, for a commit that may be below one of them.

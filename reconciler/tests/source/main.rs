@@ -10,5 +10,6 @@
 mod hostile;
 mod http;
 mod killed;
+mod probe;
 mod references;
 mod world;
