@@ -57,7 +57,7 @@ fn main() {
     let [ours, fetches, resets] = rows;
     bench.show("one file changed", ours.into_iter());
     if let Some(peers) = peers {
-        let resets = fetches.iter().zip(resets).map(|(fetch, reset)| fetch.and(reset)).collect::<Vec<_>>();
+        let resets = fetches.iter().zip(resets).map(|(fetch, reset)| fetch.and(&reset)).collect::<Vec<_>>();
         bench.show("  git fetch", fetches.into_iter());
         bench.show("  git fetch, reset --hard", resets.into_iter());
         peers.rsync().into_iter().for_each(|runs| bench.show("  rsync --checksum", runs.into_iter()));
@@ -76,7 +76,7 @@ struct Cost {
 
 impl Cost {
     /// One thing after the other.
-    fn and(&self, next: Self) -> Self {
+    fn and(&self, next: &Self) -> Self {
         let (wall, cpu) = (self.wall + next.wall, self.cpu + next.cpu);
         Self { wall, cpu, memory: self.memory.max(next.memory) }
     }

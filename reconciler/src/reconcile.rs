@@ -144,6 +144,8 @@ impl Engine {
         let (unpublished, whole) = self.without_denied(&pass)?;
         pass.unpublished = unpublished;
         let looked = self.look(&mut pass, cancel, progress);
+        // What it saw is for the next pass to see again.
+        self.vigil.stir();
         let diff = self.report_diff(pass);
         self.inventory = whole;
         looked.map(|()| diff)

@@ -146,6 +146,16 @@ fn who_asks_is_not_put_off() {
 }
 
 #[test]
+fn a_diff_that_saw_drift_leaves_it_to_the_next_pass_to_see() {
+    let mut world = World::new();
+    world.drift_unseen();
+    world.vigil.stir();
+    let diff = world.engine.diff(&Cancel::new(), &mut |_| {}).unwrap();
+    assert_eq!(diff.changes.len(), 1);
+    assert_eq!(world.pass(Trigger::Poll).outcome, Outcome::Applied);
+}
+
+#[test]
 fn a_push_is_published_however_still_the_volume_is() {
     let mut world = World::new();
     assert_eq!(world.pass(Trigger::Poll).outcome, Outcome::InSync);
