@@ -44,6 +44,10 @@ impl Probe {
     /// and the mirror has it. None for anything else, errors included: then a fetch says what it is.
     pub fn unchanged(&mut self, source: &Source, mirror: &Mirror) -> Option<Fetched> {
         let last = self.last.clone().filter(|last| last.redirected_to.is_none())?;
+        // A tag may become another object that names the same commit, and that may matter.
+        if last.reference.starts_with("refs/tags/") {
+            return None;
+        }
         if mirror.tip() != Some(last.commit) {
             return None;
         }

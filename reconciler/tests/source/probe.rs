@@ -31,16 +31,19 @@ fn a_branch_that_stands_still_is_told_by_one_question_and_a_push_is_not_missed()
 }
 
 #[test]
-fn tags_and_full_names_are_asked_for_too_and_a_commit_is_not() {
+fn branches_are_asked_for_by_each_of_their_names_and_tags_and_commits_are_fetched() {
     let world = World::new();
     let upstream = world.upstream();
     let commit = upstream.push("main", "one");
     upstream.annotate("v1", commit);
     upstream.push("v10", "another");
     let Some(backend) = Backend::start(&world, &[]) else { return };
-    for (reference, known) in
-        [("v1", true), ("main", true), ("refs/tags/v1", true), (commit.to_string().as_str(), false)]
-    {
+    for (reference, known) in [
+        ("v10", true),
+        ("refs/heads/main", true),
+        ("refs/tags/v1", false),
+        (commit.to_string().as_str(), false),
+    ] {
         let url = format!("{}/skills.git", backend.url);
         let world = World::new().url(url).following(reference);
         let fetched = world.fetched();
