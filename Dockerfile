@@ -24,11 +24,12 @@ FROM debian:bookworm-slim
 LABEL org.opencontainers.image.title="skill-sync" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 
-# The certificate authorities for https, and the ssh client that ssh:// repositories are read with.
+# The certificate authorities for https, the ssh client, which reads ssh:// repositories and verifies SSH
+# signatures, and the verifier of OpenPGP signatures.
 # Not pinned: the distribution's security updates are wanted, not one version of the packages.
 # hadolint ignore=DL3008
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates openssh-client \
+ && apt-get install -y --no-install-recommends ca-certificates openssh-client gpgv \
  && rm -rf /var/lib/apt/lists/*
 
 COPY --from=builder /build/target/release/skill-sync /usr/local/bin/skill-sync

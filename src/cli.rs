@@ -57,13 +57,20 @@ pub(crate) enum Command {
     },
     /// Run one pass and report it
     #[command(after_help = examples::ONCE)]
-    Once(Output),
+    Once {
+        #[command(flatten)]
+        force: Force,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Ask the running service for a pass
     #[command(after_help = examples::RECONCILE)]
     Reconcile {
         /// Wait for a pass that began after this request, and report it.
         #[arg(long)]
         wait: bool,
+        #[command(flatten)]
+        force: Force,
         #[command(flatten)]
         output: Output,
     },
@@ -89,6 +96,8 @@ pub(crate) enum Command {
         #[arg(value_name = "REV")]
         revision: String,
         #[command(flatten)]
+        said: Said,
+        #[command(flatten)]
         output: Output,
     },
     /// Let passes look and change nothing, until `resume`
@@ -110,26 +119,49 @@ pub(crate) enum Command {
         #[arg(value_name = "REV")]
         revision: String,
         #[command(flatten)]
+        said: Said,
+        #[command(flatten)]
         output: Output,
     },
     /// End suspension and rollback: follow the repository again, beginning with a pass
     #[command(after_help = examples::RESUME)]
-    Resume(Output),
+    Resume {
+        #[command(flatten)]
+        said: Said,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Bring back bytes that a pass overwrote on the volume
     #[command(subcommand, after_help = examples::DRIFT)]
     Drift(Drift),
+    /// Say which commit, pass and actor put something on the volume, from the audit alone
+    #[command(after_help = examples::TRACE)]
+    Trace {
+        /// A file or directory of a skill, below the target or absolute, or the id of a skill.
+        #[arg(value_name = "PATH")]
+        path: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Read the audit record, or verify that nobody changed it
     #[command(subcommand, after_help = examples::AUDIT)]
     Audit(Audit),
     /// Make a broken database or mirror again
     #[command(subcommand, after_help = examples::STATE)]
     State(State),
+    /// Set up the webhook at the forge
+    #[command(subcommand, after_help = examples::WEBHOOK)]
+    Webhook(Webhook),
     /// Ask the local service whether it is alive, for a container's health check
     #[command(after_help = examples::HEALTHCHECK)]
     Healthcheck,
     /// Fetches in a process of its own; started by the other verbs.
     #[command(name = FETCH_CHILD, hide = true)]
-    FetchChild,
+    FetchChild {
+        /// What it becomes instead.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// The service beside a supervised command; started by `run`.
     #[command(name = SERVICE_CHILD, hide = true)]
     ServiceChild,
@@ -159,6 +191,28 @@ pub(crate) struct Output {
     /// For people (text) or for machines (json).
     #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "text")]
     pub format: Format,
+}
+
+/// Whether a pass goes through a closed sync window.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Force {
+    /// Let this one pass through a closed sync window (SYNC_WINDOW); that goes on record.
+    #[arg(long)]
+    pub force: bool,
+    /// Why, in a sentence for the audit.
+    #[arg(long, value_name = "TEXT", requires = "force")]
+    pub reason: Option<String>,
+}
+
+/// What is said with an order.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Said {
+    /// Let its pass through a closed sync window (SYNC_WINDOW), too; that goes on record.
+    #[arg(long)]
+    pub force: bool,
+    /// Why, in a sentence for the audit.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
 }
 
 /// The form of a result.
@@ -257,6 +311,27 @@ pub(crate) enum State {
     Rebuild(Output),
 }
 
+/// `webhook`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Webhook {
+    /// Make the webhook at the forge, or set the one right that is there
+    #[command(after_help = examples::WEBHOOK_REGISTER)]
+    Register(Register),
+}
+
+/// `webhook register`.
+#[derive(Debug, Args)]
+pub(crate) struct Register {
+    /// Where the forge reaches this service, such as `https://skills.example.org`; the path is added.
+    #[arg(long, value_name = "URL")]
+    pub url: String,
+    /// Change nothing: say whether the webhook is there, and what was delivered last.
+    #[arg(long)]
+    pub check: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
 /// `drift`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Drift {
@@ -302,7 +377,48 @@ pub(crate) enum Audit {
     },
     /// Walk the chain of hashes and say whether it is whole
     #[command(after_help = examples::AUDIT_VERIFY)]
-    Verify(Output),
+    Verify {
+        /// A file with what `audit anchor` printed: records that were cut off since are told too.
+        #[arg(long, value_name = "FILE")]
+        anchor: Option<PathBuf>,
+        /// Compare the projection in Neo4j with the chain, record by record.
+        #[arg(long)]
+        neo4j: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Bring the projection in Neo4j up to date; a running service does so by itself
+    #[command(after_help = examples::AUDIT_PROJECT)]
+    Project {
+        /// Give up what is there and disagrees, and make it again: an order, and on record.
+        #[arg(long)]
+        rebuild: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Print the end of the chain, to be kept where nobody who writes the record can reach it
+    #[command(after_help = examples::AUDIT_ANCHOR)]
+    Anchor(Output),
+    /// Print the records, the oldest first, for another program
+    #[command(after_help = examples::AUDIT_EXPORT)]
+    Export {
+        /// Only those after this number.
+        #[arg(long, value_name = "NUMBER", default_value = "0")]
+        after: u64,
+        /// JSON Lines (jsonl), or CSV for a spreadsheet (csv).
+        #[arg(short = 'o', long = "output", value_name = "FORMAT", default_value = "jsonl")]
+        format: ExportFormat,
+    },
+}
+
+/// The form of exported records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// A JSON object a line.
+    Jsonl,
+    /// Comma-separated values with a head (RFC 4180); what a spreadsheet would take for a formula is
+    /// made text by a `'` before it.
+    Csv,
 }
 
 impl Args for Flags {

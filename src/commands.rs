@@ -38,7 +38,9 @@ mod service;
 mod state;
 mod status;
 mod supervise;
+mod trace;
 mod validate;
+mod webhook;
 
 /// The exit code of wrong usage and wrong settings, and of `diff`, `validate` and `audit verify`
 /// that could not tell.
@@ -155,6 +157,10 @@ pub(crate) type Done = Result<ExitCode, Failure>;
 
 /// Runs the command line to its exit code.
 pub(crate) fn run(argv: Vec<OsString>, ambient: &Ambient) -> ExitCode {
+    // ssh asks for the passphrase of a key: it starts us with a question and no verb.
+    if ambient.variable(child::ASKPASS).is_some() {
+        return child::askpass(stdout());
+    }
     let style = Style::of(stderr().is_terminal(), &ambient.variables);
     let program =
         argv.first().map_or_else(|| "skill-sync".into(), |name| name.to_string_lossy().into_owned());
@@ -219,7 +225,7 @@ fn demand(command: &Command) -> Demand {
     match command {
         Command::Run { command } => needs(true, !command.is_empty()),
         Command::ServiceChild => needs(true, true),
-        Command::Once(_) | Command::State(_) => needs(true, false),
+        Command::Once { .. } | Command::State(_) | Command::Webhook(_) => needs(true, false),
         _ => Demand::default(),
     }
 }
@@ -229,16 +235,16 @@ fn dispatch(command: Command, context: &Context) -> Done {
         Command::Run { command } if command.is_empty() => run::run(context),
         Command::Run { command } => supervise::run(context, command),
         Command::ServiceChild => run::run_beside_agent(context),
-        Command::Reconcile { wait, output } => reconcile::run(context, wait, output),
+        Command::Reconcile { wait, force, output } => reconcile::run(context, wait, &force, output),
         Command::Healthcheck => healthcheck::run(context),
-        Command::Once(output) => once::run(context, output),
-        Command::Confirm { revision, output } => {
-            orders::run(context, &reconciler::orders::Command::Confirm { revision }, output)
+        Command::Once { force, output } => once::run(context, force, output),
+        Command::Confirm { revision, said, output } => {
+            orders::run(context, &orders::Command::Confirm { revision }, said, output)
         }
-        Command::Rollback { revision, output } => {
-            orders::run(context, &reconciler::orders::Command::Rollback { revision }, output)
+        Command::Rollback { revision, said, output } => {
+            orders::run(context, &orders::Command::Rollback { revision }, said, output)
         }
-        Command::Resume(output) => orders::run(context, &reconciler::orders::Command::Resume, output),
+        Command::Resume { said, output } => orders::run(context, &orders::Command::Resume, said, output),
         Command::Suspend { lasting, reason, output } => orders::suspend(context, lasting, reason, output),
         Command::Diff(output) => diff::run(context, output),
         Command::Validate(validate) => validate::run(context, &validate),
@@ -247,9 +253,11 @@ fn dispatch(command: Command, context: &Context) -> Done {
         Command::History(history) => history::run(context, &history),
         Command::Drift(drift) => drift::run(context, &drift),
         Command::State(cli::State::Rebuild(output)) => state::rebuild(context, output),
+        Command::Trace { path, output } => trace::run(context, &path, output),
         Command::Audit(audit) => audit::run(context, &audit),
+        Command::Webhook(cli::Webhook::Register(asked)) => webhook::register(context, &asked),
         // Its parent gave it no environment: the settings are the defaults, and none is used.
-        Command::FetchChild => Ok(child::serve(stdin(), stdout())),
+        Command::FetchChild { arguments } => Ok(child::serve(&arguments, stdin(), stdout())),
         Command::AgentChild { parent, group, command } => supervise::become_agent(parent, group, &command),
     }
 }

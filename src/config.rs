@@ -15,19 +15,26 @@ use reconciler::guard::Rewind;
 use reconciler::options::{Hold, Layout, OnCondemned, OnUnowned};
 use reconciler::path::TreePath;
 use reconciler::plan::PruneLimit;
-use reconciler::source::{Credentials, Reference, RepoUrl};
+use reconciler::source::{Credentials, Reference, RepoUrl, Route, Ssh, Verify};
 use reconciler::verdict::Hook;
+use reconciler::window::Windows;
+
+use crate::forge::{For, Forge, ForgeSettings};
+use crate::tell::applied::OnApplied;
+use crate::tell::notices::{Form, Notify};
+use crate::web::Address;
 
 mod engine;
 mod inputs;
 mod parse;
 mod problem;
 mod secret;
+mod source;
 mod table;
 
 use inputs::Inputs;
 pub(crate) use problem::{Problem, Problems, Warning, closest};
-pub(crate) use secret::{Secret, webhook_secrets};
+pub(crate) use secret::{Secret, SecretError, webhook_secrets};
 pub(crate) use table::{Kind, SETTINGS, Setting, find as find_setting};
 
 /// What the process was given besides its flags.
@@ -88,6 +95,10 @@ pub(crate) struct Settings {
     pub credentials: Credentials,
     /// What is shown to a repository over SSH.
     pub ssh: Ssh,
+    /// `CA_FILE`, and the standard variables of proxies.
+    pub route: Route,
+    /// `VERIFY` and what belongs to it; none where nothing must be signed.
+    pub verify: Option<Verify>,
     /// How long things may take.
     pub timing: Timing,
     /// How much may be kept.
@@ -96,21 +107,18 @@ pub(crate) struct Settings {
     pub rules: Rules,
     /// Where HTTP listens, and who may call.
     pub http: Http,
+    /// The forge that has the repository.
+    pub forge: ForgeSettings,
+    /// Where notices go; none where `NOTIFY_URL` is not set.
+    pub notify: Option<Notify>,
+    /// `ON_APPLIED`, with the variables that it sees and `ON_APPLIED_TIMEOUT`.
+    pub on_applied: Option<OnApplied>,
     /// The projection of the audit; none where `NEO4J_URI` is not set.
     pub neo4j: Option<Neo4j>,
     /// The supervised agent.
     pub child: Child,
     /// The log.
     pub log: Log,
-}
-
-/// What is shown to a repository over SSH.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Ssh {
-    /// `SSH_KEY`: the private key's file.
-    pub key: Option<PathBuf>,
-    /// `SSH_KNOWN_HOSTS`: the file of known hosts.
-    pub known_hosts: Option<PathBuf>,
 }
 
 /// How long things may take.
@@ -130,6 +138,8 @@ pub(crate) struct Timing {
     pub pass_timeout: Duration,
     /// `DRIFT_KEEP`.
     pub drift_keep: Duration,
+    /// `AUDIT_KEEP`; none for ever.
+    pub audit_keep: Option<Duration>,
 }
 
 /// How much may be kept, in bytes.
@@ -137,6 +147,8 @@ pub(crate) struct Timing {
 pub(crate) struct Limits {
     /// `MAX_REPO_BYTES`.
     pub max_repo_bytes: u64,
+    /// `MAX_FETCH_MEMORY`.
+    pub max_fetch_memory: u64,
     /// `DRIFT_MAX_BYTES`.
     pub drift_max_bytes: u64,
 }
@@ -154,8 +166,10 @@ pub(crate) struct Rules {
     pub adopt: bool,
     /// `PRUNE_LIMIT`.
     pub prune_limit: PruneLimit,
-    /// `REWIND`.
-    pub rewind: Rewind,
+    /// `REWIND`; where it is not set it depends on `VERIFY`.
+    pub rewind: Option<Rewind>,
+    /// `SYNC_WINDOW`; without any, changes may be applied at any time.
+    pub windows: Windows,
     /// `SCAN_BLOCK`; none where no security finding holds a skill.
     pub scan_block: Option<Severity>,
     /// `POLICY_FILE`.
@@ -196,6 +210,8 @@ pub(crate) struct Neo4j {
     pub password: Option<Secret>,
     /// `NEO4J_DATABASE`; none for the server's default.
     pub database: Option<String>,
+    /// `NEO4J_CA`: the authorities that its certificate must come from; none for the system's.
+    pub ca: Option<PathBuf>,
 }
 
 /// The supervised agent.
@@ -250,6 +266,8 @@ fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Setti
     if demand.repository && !inputs.is_given("SKILLS_REPO") {
         inputs.problems.push(Problem::Missing { variable: "SKILLS_REPO", flag: "--repo URL".to_owned() });
     }
+    let insecure_http = inputs.value("INSECURE_HTTP", parse::switch);
+    let forge = forge(inputs, repository.as_ref(), insecure_http);
     let on_railway = inputs.ambient("RAILWAY_VOLUME_MOUNT_PATH").is_some();
     Settings {
         repository,
@@ -261,20 +279,23 @@ fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Setti
         state: inputs.optional("STATE_DIR", path),
         environment: environment(inputs, &ambient.host_name),
         require_mount: inputs.optional("REQUIRE_MOUNT", parse::switch).unwrap_or(on_railway),
-        insecure_http: inputs.value("INSECURE_HTTP", parse::switch),
-        credentials: credentials(inputs),
-        ssh: Ssh {
-            key: inputs.optional("SSH_KEY", path),
-            known_hosts: inputs.optional("SSH_KNOWN_HOSTS", path),
-        },
+        insecure_http,
+        credentials: source::credentials(inputs),
+        ssh: source::ssh(inputs, &ambient.directory),
+        route: source::route(inputs, &ambient.directory),
+        verify: source::verify(inputs, &ambient.directory),
         timing: timing(inputs),
         limits: Limits {
             max_repo_bytes: inputs.value("MAX_REPO_BYTES", parse::bytes),
+            max_fetch_memory: inputs.value("MAX_FETCH_MEMORY", parse::bytes),
             drift_max_bytes: inputs.value("DRIFT_MAX_BYTES", parse::bytes),
         },
         rules: rules(inputs, ambient),
         http: http(inputs, demand),
-        neo4j: neo4j(inputs),
+        forge,
+        notify: notify(inputs, insecure_http),
+        on_applied: on_applied(inputs, ambient),
+        neo4j: neo4j(inputs, ambient),
         child: Child {
             user: inputs.optional("CHILD_USER", parse::user),
             env: inputs.value("CHILD_ENV", parse::variables),
@@ -288,29 +309,6 @@ fn environment(inputs: &mut Inputs<'_>, host_name: &str) -> String {
     inputs.optional("ENVIRONMENT_NAME", parse::text).or(railway).unwrap_or_else(|| host_name.to_owned())
 }
 
-fn credentials(inputs: &mut Inputs<'_>) -> Credentials {
-    const NAMES: &str = "GITHUB_TOKEN, GIT_USERNAME and GIT_PASSWORD";
-    let token = inputs.secret("GITHUB_TOKEN", parse::text);
-    let username = inputs.optional("GIT_USERNAME", parse::text);
-    let password = inputs.secret("GIT_PASSWORD", parse::text);
-    let has = |variable| inputs.is_given(variable);
-    let what = match (has("GITHUB_TOKEN"), has("GIT_USERNAME"), has("GIT_PASSWORD")) {
-        (true, true, _) | (true, _, true) => "set the token, or the user and the password, but not both",
-        (_, true, false) | (_, false, true) => "the user and the password belong together; set both",
-        _ => return join(token, username, password),
-    };
-    inputs.problems.push(Problem::Together { names: NAMES, what });
-    Credentials::None
-}
-
-fn join(token: Option<Secret>, username: Option<String>, password: Option<Secret>) -> Credentials {
-    match (token, username, password) {
-        (Some(token), ..) => Credentials::Token(token.into()),
-        (_, Some(username), Some(password)) => Credentials::Basic { username, password: password.into() },
-        _ => Credentials::None,
-    }
-}
-
 fn timing(inputs: &mut Inputs<'_>) -> Timing {
     Timing {
         poll_interval: inputs.value("POLL_INTERVAL", parse::interval),
@@ -320,6 +318,7 @@ fn timing(inputs: &mut Inputs<'_>) -> Timing {
         lock_wait: inputs.value("LOCK_WAIT", parse::wait),
         pass_timeout: inputs.value("PASS_TIMEOUT", parse::duration),
         drift_keep: inputs.value("DRIFT_KEEP", parse::duration),
+        audit_keep: inputs.optional("AUDIT_KEEP", parse::duration),
     }
 }
 
@@ -338,7 +337,8 @@ fn rules(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Rules {
         strict: inputs.value("STRICT", parse::switch),
         adopt: inputs.value("ADOPT", parse::switch),
         prune_limit: PruneLimit(inputs.value("PRUNE_LIMIT", parse::percent)),
-        rewind: inputs.value("REWIND", |text| parse::choice(text, &rewind)),
+        rewind: inputs.optional("REWIND", |text| parse::choice(text, &rewind)),
+        windows: inputs.value("SYNC_WINDOW", parse::windows),
         scan_block: inputs.value("SCAN_BLOCK", parse::threshold),
         policy_file: inputs.optional("POLICY_FILE", |text| Ok(parse::path_in(&ambient.directory, text))),
         on_condemned: inputs.value("ON_CONDEMNED", |text| parse::choice(text, &condemned)),
@@ -349,11 +349,8 @@ fn rules(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Rules {
 /// The operator's judge. Of our variables it sees `PATH` and those that are named for it.
 fn judge(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Option<Hook> {
     let timeout = inputs.value("SCAN_JUDGE_TIMEOUT", parse::duration);
-    let words = |text: &str| Ok(text.split_whitespace().map(OsString::from).collect::<Vec<_>>());
-    let command = inputs.optional("SCAN_JUDGE", words).filter(|command| !command.is_empty())?;
-    let is_for_it = |name: &OsString| name == "PATH" || name.as_encoded_bytes().starts_with(b"JUDGE_");
-    let environment = ambient.variables.iter().filter(|(name, _)| is_for_it(name)).cloned().collect();
-    Some(Hook { command, environment, timeout })
+    let command = inputs.optional("SCAN_JUDGE", parse::words).filter(|command| !command.is_empty())?;
+    Some(Hook { command, environment: named_for(ambient, b"JUDGE_"), timeout })
 }
 
 fn http(inputs: &mut Inputs<'_>, demand: Demand) -> Http {
@@ -381,12 +378,49 @@ fn http(inputs: &mut Inputs<'_>, demand: Demand) -> Http {
     }
 }
 
-fn neo4j(inputs: &mut Inputs<'_>) -> Option<Neo4j> {
+fn forge(inputs: &mut Inputs<'_>, repository: Option<&RepoUrl>, insecure: bool) -> ForgeSettings {
+    let forges = Forge::ALL.map(|forge| (forge.word(), forge));
+    let settings = ForgeSettings {
+        forge: inputs.optional("FORGE", |text| parse::choice(text, &forges)),
+        api: inputs.optional("FORGE_API", |text| Address::parse(text, insecure)),
+        token: inputs.secret("FORGE_TOKEN", parse::text),
+        commit_status: inputs.value("COMMIT_STATUS", parse::switch),
+    };
+    if settings.commit_status
+        && let Some(url) = repository
+        && let Err(error) = settings.api(url, insecure, For::Status)
+    {
+        inputs.problems.push(Problem::Impossible { variable: "COMMIT_STATUS", why: error.to_string() });
+    }
+    settings
+}
+
+fn notify(inputs: &mut Inputs<'_>, insecure: bool) -> Option<Notify> {
+    let forms = [("json", Form::Json), ("slack", Form::Slack), ("discord", Form::Discord)];
+    let form = inputs.optional("NOTIFY_FORMAT", |text| parse::choice(text, &forms));
+    let url = inputs.secret("NOTIFY_URL", |text| Address::parse(text, insecure))?;
+    Some(Notify { url, form, insecure })
+}
+
+/// The operator's command. Of our variables it sees `PATH` and those that are named for it.
+fn on_applied(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Option<OnApplied> {
+    let timeout = inputs.value("ON_APPLIED_TIMEOUT", parse::duration);
+    let command = inputs.optional("ON_APPLIED", parse::words).filter(|command| !command.is_empty())?;
+    Some(OnApplied { command, environment: named_for(ambient, b"APPLIED_"), timeout })
+}
+
+fn named_for(ambient: &Ambient, prefix: &[u8]) -> Vec<(OsString, OsString)> {
+    let is_for_it = |name: &OsString| name == "PATH" || name.as_encoded_bytes().starts_with(prefix);
+    ambient.variables.iter().filter(|(name, _)| is_for_it(name)).cloned().collect()
+}
+
+fn neo4j(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Option<Neo4j> {
     let uri = inputs.optional("NEO4J_URI", parse::neo4j_uri);
     let user = inputs.optional("NEO4J_USER", parse::text);
     let password = inputs.secret("NEO4J_PASSWORD", parse::text);
     let database = inputs.optional("NEO4J_DATABASE", parse::text);
-    Some(Neo4j { uri: uri?, user, password, database })
+    let ca = inputs.optional("NEO4J_CA", |text| Ok(parse::path_in(&ambient.directory, text)));
+    Some(Neo4j { uri: uri?, user, password, database, ca })
 }
 
 fn log(inputs: &mut Inputs<'_>) -> Log {

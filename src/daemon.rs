@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use reconciler::cancel::Cancel;
 use reconciler::ids::Timestamp;
-use reconciler::orders::{Actor, Command, OrderError, Orders};
+use reconciler::orders::{Command, OrderError, Orders, Word};
 use reconciler::report::{Diff, Outcome, PassReport};
 use reconciler::trigger::{Queue, Trigger};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -56,7 +56,10 @@ pub(crate) trait Reconciler: Send + 'static {
     fn pass(&mut self, trigger: Trigger, cancel: &Cancel) -> Passed;
 
     /// Takes an operator's order, durably: the next pass heeds it.
-    fn command(&mut self, command: &Command, actor: Actor) -> Result<Orders, OrderError>;
+    fn command(&mut self, command: &Command, word: Word) -> Result<Orders, OrderError>;
+
+    /// Whether the next pass asks the repository's server for something.
+    fn asks_server(&mut self) -> bool;
 
     /// Looks at what a pass would do, and changes nothing; ends early once `cancel` asks.
     fn look(&mut self, cancel: &Cancel) -> Result<Diff, NoDiff>;
@@ -91,6 +94,8 @@ pub(crate) struct Daemon<R> {
     reconciler: Option<R>,
     running: Option<Job<R>>,
     looks: Looks<R>,
+    /// Orders that are taken while the server asked us to stay away.
+    ordering: Option<JoinHandle<Box<Ordered<R>>>>,
     next: Asked,
     queue: Queue,
     schedule: Schedule,
@@ -115,6 +120,13 @@ struct Ended<R> {
     passed: Option<Passed>,
 }
 
+/// Orders that were taken, and the reconciler back from it.
+struct Ordered<R> {
+    reconciler: R,
+    /// Whether the pass after them asks the server for something, and so must wait.
+    waits: bool,
+}
+
 /// Who waits for a pass.
 #[derive(Default)]
 struct Asked {
@@ -124,12 +136,13 @@ struct Asked {
 }
 
 /// An operator's order without the one who waits for its pass.
-type Commanded = (Command, Actor, oneshot::Sender<Result<Orders, OrderError>>);
+type Commanded = (Command, Word, oneshot::Sender<Result<Orders, OrderError>>);
 
 enum Event<R> {
     Order(Option<Order>),
     Ended(Option<Box<Ended<R>>>),
     Looked(Option<Box<Looked<R>>>),
+    Ordered(Option<Box<Ordered<R>>>),
     Time,
 }
 
@@ -148,6 +161,7 @@ impl<R: Reconciler> Daemon<R> {
             reconciler: Some(reconciler),
             running: None,
             looks: Looks::new(),
+            ordering: None,
             next: Asked::default(),
             queue: Queue::new(),
             schedule: Schedule::new(intervals, now()),
@@ -189,6 +203,7 @@ impl<R: Reconciler> Daemon<R> {
             order = self.orders.recv() => Event::Order(order),
             ended = ended(&mut self.running) => Event::Ended(ended),
             looked = self.looks.ended() => Event::Looked(looked),
+            ordered = ordered(&mut self.ordering) => Event::Ordered(ordered),
             () = time => Event::Time,
         }
     }
@@ -202,7 +217,7 @@ impl<R: Reconciler> Daemon<R> {
     }
 
     fn is_busy(&self) -> bool {
-        self.running.is_some() || self.looks.is_running()
+        self.running.is_some() || self.looks.is_running() || self.ordering.is_some()
     }
 
     fn handle(&mut self, event: Event<R>) -> Option<End> {
@@ -215,6 +230,10 @@ impl<R: Reconciler> Daemon<R> {
             }
             Event::Looked(looked) => {
                 self.reconciler = self.looks.finish(looked);
+                return self.grace_ends.map(|_| End::Clean);
+            }
+            Event::Ordered(ordered) => {
+                self.go_on_after(ordered);
                 return self.grace_ends.map(|_| End::Clean);
             }
             Event::Time if self.grace_ends.is_some() => {
@@ -233,10 +252,10 @@ impl<R: Reconciler> Daemon<R> {
                 self.push(trigger);
                 self.next.waiters.push(answer);
             }
-            Order::Command(Given { command, actor, taken, answer }) => {
+            Order::Command(Given { command, word, taken, answer }) => {
                 self.push(Trigger::Manual);
                 self.next.waiters.push(answer);
-                self.next.commands.push((command, actor, taken));
+                self.next.commands.push((command, word, taken));
             }
             Order::Look(asker) => self.looks.ask(asker),
             Order::Delivery(id) => {
@@ -276,7 +295,10 @@ impl<R: Reconciler> Daemon<R> {
     fn start_if_due(&mut self) {
         let Some(mut reconciler) = self.reconciler.take() else { return };
         let Some(trigger) = self.queue.take(now()) else {
-            self.reconciler = self.look_if_asked(reconciler);
+            match std::mem::take(&mut self.next.commands) {
+                none if none.is_empty() => self.reconciler = self.look_if_asked(reconciler),
+                commands => self.order(reconciler, commands),
+            }
             return;
         };
         let mut asked = std::mem::take(&mut self.next);
@@ -290,6 +312,32 @@ impl<R: Reconciler> Daemon<R> {
             Box::new(Ended { reconciler, passed })
         });
         self.running = Some(Job { task, asked });
+    }
+
+    /// Takes orders at once although the next pass has to wait for the server's word: an order is for
+    /// us, and a pass that needs nothing of the server follows it.
+    fn order(&mut self, mut reconciler: R, commands: Vec<Commanded>) {
+        self.ordering = Some(tokio::task::spawn_blocking(move || {
+            let work = AssertUnwindSafe(|| {
+                take_commands(&mut reconciler, commands);
+                reconciler.asks_server()
+            });
+            let waits = std::panic::catch_unwind(work).unwrap_or_else(|_| {
+                error!("taking an order panicked; this is a fault of skill-sync");
+                true
+            });
+            Box::new(Ordered { reconciler, waits })
+        }));
+    }
+
+    fn go_on_after(&mut self, ordered: Option<Box<Ordered<R>>>) {
+        self.ordering = None;
+        let Some(ordered) = ordered else { return };
+        let Ordered { reconciler, waits } = *ordered;
+        self.reconciler = Some(reconciler);
+        if !waits {
+            self.queue.lift_pause();
+        }
     }
 
     fn look_if_asked(&mut self, reconciler: R) -> Option<R> {
@@ -307,6 +355,9 @@ impl<R: Reconciler> Daemon<R> {
         self.reconciler = Some(reconciler);
         let outcome = passed.as_ref().map_or(Outcome::Failed, |passed| passed.report.outcome);
         let pause = passed.as_ref().and_then(|passed| passed.report.retry_after);
+        // A pass that did not ask the server does not end what the server asked for.
+        let left = self.paused_until.map(|until| until.saturating_duration_since(now()));
+        let pause = pause.max(left.filter(|left| !left.is_zero()));
         let pause = self.schedule.ended(now(), outcome, pause);
         self.queue.done(now(), pause);
         self.paused_until = pause.map(|pause| now() + pause);
@@ -339,8 +390,24 @@ async fn ended<R>(running: &mut Option<Job<R>>) -> Option<Box<Ended<R>>> {
     }
 }
 
+async fn ordered<R>(ordering: &mut Option<JoinHandle<Box<Ordered<R>>>>) -> Option<Box<Ordered<R>>> {
+    match ordering {
+        Some(task) => task.await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// Gives the engine what operators ordered.
+fn take_commands<R: Reconciler>(reconciler: &mut R, commands: Vec<Commanded>) {
+    for (command, word, taken) in commands {
+        info!(actor = %word.actor, ?command, force = word.force, "an order");
+        // Whoever hung up has given it all the same.
+        drop(taken.send(reconciler.command(&command, word)));
+    }
 }
 
 /// One pass on its thread. A panic in it is a fault of ours, and not the agent's outage: it is a
@@ -352,11 +419,7 @@ fn run_pass<R: Reconciler>(
     (deliveries, commands): (&[String], Vec<Commanded>),
 ) -> Option<Passed> {
     let work = AssertUnwindSafe(|| {
-        for (command, actor, taken) in commands {
-            info!(%actor, ?command, "an order");
-            // Whoever hung up has given it all the same.
-            drop(taken.send(reconciler.command(&command, actor)));
-        }
+        take_commands(reconciler, commands);
         let passed = reconciler.pass(trigger, cancel);
         // A report without a revision is one whose fetch failed: a redelivery must work then.
         if passed.report.revision.is_some() && !deliveries.is_empty() {

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use reconciler::report::error_text;
 
 use crate::daemon::Handle;
+use crate::forge::Forge;
 use crate::metrics::Metrics;
 
 pub(crate) mod api;
@@ -104,13 +106,18 @@ impl Service {
 
 /// The routes of CONTRACT.
 pub(crate) fn router(service: Arc<Service>) -> Router {
-    Router::new()
-        .route("/webhook/github", post(webhook::deliver))
+    let webhooks = Forge::ALL.into_iter().fold(Router::new(), |router, forge| {
+        let deliver =
+            move |state: State<Arc<Service>>, request: Request| webhook::deliver(forge, state, request);
+        router.route(&forge.hook_path(), post(deliver))
+    });
+    webhooks
         .route("/reconcile", post(api::reconcile))
         .route("/confirm", post(orders::confirm))
         .route("/suspend", post(orders::suspend))
         .route("/resume", post(orders::resume))
         .route("/rollback", post(orders::rollback))
+        .route("/audit/project", post(orders::reproject))
         .route("/status", get(api::status))
         .route("/diff", get(api::diff))
         .route("/skills", get(api::skills))

@@ -8,12 +8,16 @@ mod commands;
 mod config;
 mod control;
 mod daemon;
+mod forge;
+mod graph;
 mod http;
 mod metrics;
 mod render;
 mod supervise;
 mod telemetry;
+mod tell;
 mod watch;
+mod web;
 
 /// The only reader of the environment.
 fn main() -> ExitCode {

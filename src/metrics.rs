@@ -18,6 +18,7 @@ use reconciler::report::{Outcome, PassReport, StagesMs};
 use reconciler::trigger::Trigger;
 
 use crate::daemon::Served;
+use crate::tell::Told;
 
 /// What `/metrics` is served as.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -96,6 +97,12 @@ struct ResultLabels {
     result: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ToldLabels {
+    what: &'static str,
+    result: &'static str,
+}
+
 type Seconds = Gauge<f64, AtomicU64>;
 
 /// The numbers of one service; cheap to clone, all clones count together.
@@ -113,11 +120,14 @@ struct Inner {
     revision: Family<RevisionLabels, Gauge>,
     drift: Counter,
     webhooks: Family<ResultLabels, Counter>,
+    told: Family<ToldLabels, Counter>,
     audit_records: Counter,
     neo4j_behind: Gauge<i64, AtomicI64>,
     condemned: Gauge,
     planted: Gauge,
     held_since: Mutex<Option<Timestamp>>,
+    /// The last record that is projected; none where nothing is.
+    projected: Mutex<Option<u64>>,
 }
 
 impl Metrics {
@@ -133,11 +143,13 @@ impl Metrics {
             revision: Family::default(),
             drift: Counter::default(),
             webhooks: Family::default(),
+            told: Family::default(),
             audit_records: Counter::default(),
             neo4j_behind: Gauge::default(),
             condemned: Gauge::default(),
             planted: Gauge::default(),
             held_since: Mutex::new(None),
+            projected: Mutex::new(None),
         };
         inner.register();
         inner.show_zeros();
@@ -178,11 +190,24 @@ impl Metrics {
         self.0.webhooks.get_or_create(&ResultLabels { result: result.as_str() }).inc();
     }
 
+    /// Shows up to which record of the audit Neo4j has them.
+    pub(crate) fn projected(&self, seq: u64) {
+        *self.0.projected.lock().unwrap_or_else(PoisonError::into_inner) = Some(seq);
+    }
+
+    /// Counts what somebody was told, or could not be.
+    pub(crate) fn told(&self, what: Told, ok: bool) {
+        self.0.told.get_or_create(&told_labels(what, ok)).inc();
+    }
+
     /// The text of `/metrics`.
     pub(crate) fn render(&self) -> String {
         let held_since = *self.0.held_since.lock().unwrap_or_else(PoisonError::into_inner);
         let age = held_since.map_or(0, |since| Timestamp::now().millis_since(since));
         self.0.held_oldest.set(seconds(age));
+        let projected = *self.0.projected.lock().unwrap_or_else(PoisonError::into_inner);
+        let behind = projected.map_or(0, |seq| self.0.audit_records.get().saturating_sub(seq));
+        self.0.neo4j_behind.set(i64::try_from(behind).unwrap_or(i64::MAX));
         let mut page = String::new();
         // Writing to a string fails only where a metric does, and none of ours does.
         let _ = text::encode(&mut page, &self.0.registry);
@@ -219,6 +244,11 @@ impl Inner {
             self.drift.clone(),
         );
         to.register("webhooks", "Webhook calls, by what became of them", self.webhooks.clone());
+        to.register(
+            "told",
+            "Commit statuses, notices and ON_APPLIED, by what became of them",
+            self.told.clone(),
+        );
         to.register("audit_records", "Records of the audit", self.audit_records.clone());
         to.register(
             "condemned",
@@ -241,6 +271,9 @@ impl Inner {
         for result in WebhookResult::ALL {
             drop(self.webhooks.get_or_create(&ResultLabels { result: result.as_str() }));
         }
+        for (what, ok) in Told::ALL.into_iter().flat_map(|what| [(what, true), (what, false)]) {
+            drop(self.told.get_or_create(&told_labels(what, ok)));
+        }
         self.state("serving").set(0);
         self.state("held").set(0);
     }
@@ -262,6 +295,10 @@ impl Inner {
             self.revision.get_or_create(&labels).set(1);
         }
     }
+}
+
+fn told_labels(what: Told, ok: bool) -> ToldLabels {
+    ToldLabels { what: what.word(), result: if ok { "ok" } else { "failed" } }
 }
 
 fn pass_labels(outcome: Outcome, trigger: Trigger) -> PassLabels {
@@ -344,5 +381,8 @@ mod tests {
         assert!(!page.contains(&"a".repeat(40)));
         assert!(page.contains("skill_sync_audit_records_total 4\n"));
         assert!(page.contains("skill_sync_pass_duration_seconds_count{stage=\"apply\"} 2\n"));
+        assert!(page.contains("skill_sync_neo4j_behind 0\n"), "nothing is projected");
+        metrics.projected(1);
+        assert!(metrics.render().contains("skill_sync_neo4j_behind 3\n"));
     }
 }

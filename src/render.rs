@@ -12,6 +12,7 @@ use serde::Serialize;
 pub(crate) mod error;
 pub(crate) mod escape;
 mod explain;
+pub(crate) mod export;
 pub(crate) mod pass;
 pub(crate) mod progress;
 mod record;
@@ -19,7 +20,10 @@ pub(crate) mod service;
 mod status;
 mod style;
 pub(crate) mod table;
+mod trace;
 pub(crate) mod validate;
+pub(crate) mod verdict;
+pub(crate) mod webhook;
 
 pub(crate) use style::Style;
 
@@ -59,12 +63,12 @@ pub(crate) fn restored(path: &TreePath, size: u64, to: &Path) -> String {
     format!("{size} bytes that stood at `{}` are in `{to}`\n", escape::terminal(path.as_str()))
 }
 
-/// Prints a result as JSON on stdout, a value a document.
+/// Prints a result as JSON on stdout, a value a document; a terminal may see it too.
 ///
 /// # Errors
 /// As `print`.
 pub(crate) fn print_json(value: &(impl Serialize + ?Sized)) -> io::Result<()> {
-    print(format_args!("{}\n", serde_json::to_string_pretty(value)?))
+    print(format_args!("{}\n", escape::json(&serde_json::to_string_pretty(value)?)))
 }
 
 /// Prints an error on stderr. There is nowhere to report that it could not be.

@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 
 #[path = "service/opening.rs"]
 mod opening;
+#[path = "service/telling.rs"]
+mod telling;
 #[path = "service/terminal.rs"]
 mod terminal;
 
@@ -54,8 +56,13 @@ impl Place {
 
     /// Commits a flat skill.
     fn push(&self, file: &str, description: &str) {
+        self.push_text(file, &skill(file, description));
+    }
+
+    /// Commits a file.
+    fn push_text(&self, file: &str, text: &str) {
         let repo = git2::Repository::init(self.repo()).expect("a repository");
-        std::fs::write(self.repo().join(file), skill(file, description)).expect("written");
+        std::fs::write(self.repo().join(file), text).expect("written");
         let mut index = repo.index().expect("an index");
         index.add_path(Path::new(file)).expect("added");
         index.write().expect("written");

@@ -257,6 +257,8 @@ impl Drop for Staging {
 pub struct Applied {
     /// The stamps of what was published, for the stat cache.
     pub known: StatCache,
+    /// Whether the sentinel on the volume names this pass now: only where something changed.
+    pub signed: bool,
 }
 
 /// Removes what a pass that was killed, or could not tidy up, left staged.

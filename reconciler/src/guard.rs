@@ -8,7 +8,7 @@ use crate::orders::Orders;
 use crate::path::TreePath;
 use crate::plan::PruneGuard;
 use crate::record::AppliedSource;
-use crate::source::Ancestry;
+use crate::source::{Ancestry, tag_version};
 
 /// What a branch that no longer contains the applied commit means (`REWIND`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -74,6 +74,19 @@ pub enum Guard {
         /// The commit that waits.
         revision: CommitId,
     },
+    /// A tag that names a version was moved, and the operator wants to be asked.
+    #[error(
+        "{reference} was moved away from {applied}, which is applied, and REWIND=refuse: a version is released once; \
+         if that is meant, confirm revision {revision}"
+    )]
+    Moved {
+        /// The tag.
+        reference: String,
+        /// The commit that is applied.
+        applied: CommitId,
+        /// The commit that waits.
+        revision: CommitId,
+    },
     /// It cannot be told whether it is the history that was followed.
     #[error(
         "it is not proven that {reference} continues {applied}, which is applied: the mirror's history ends before \
@@ -87,15 +100,12 @@ pub enum Guard {
         /// The commit that waits.
         revision: CommitId,
     },
-    /// The volume is newer than the record: one of them comes from a backup.
-    #[error(
-        "pass {found} wrote the volume last and the record knows no pass after {known}: the state directory is older \
-         than the volume, as after restoring a backup; if the volume may be changed, confirm revision {revision}"
-    )]
+    /// The volume and the record are of different times: one of them comes from a backup.
+    #[error("{}, as after restoring a backup; if the volume may be changed, confirm revision {revision}", times(*found, *known))]
     Restored {
         /// The pass that the volume names.
         found: PassId,
-        /// The last pass on record.
+        /// The last pass on record; where the volume is older, the pass that it named.
         known: PassId,
         /// The commit that waits.
         revision: CommitId,
@@ -103,6 +113,19 @@ pub enum Guard {
     /// Too many skills would go at once.
     #[error(transparent)]
     Prune(#[from] PruneGuard),
+}
+
+fn times(found: PassId, known: PassId) -> String {
+    if found > known {
+        return format!(
+            "pass {found} wrote the volume last and the record knows no pass after {known}: the state directory \
+             is older than the volume"
+        );
+    }
+    format!(
+        "pass {known} wrote the volume last and the volume names pass {found}: the volume is older than the \
+         state directory"
+    )
 }
 
 /// How the commit that was fetched follows the one that is applied.
@@ -131,7 +154,9 @@ pub fn judge(
     orders: &Orders,
 ) -> Result<Passage, Guard> {
     let revision = fetched.commit;
-    let passage = if ancestry == Ancestry::Yes { Passage::Forward } else { Passage::Leaving(applied.commit) };
+    let release = Release::of(applied, fetched);
+    let is_forward = ancestry == Ancestry::Yes && release != Release::Moved;
+    let passage = if is_forward { Passage::Forward } else { Passage::Leaving(applied.commit) };
     if orders.confirms(revision) {
         return Ok(passage);
     }
@@ -139,10 +164,41 @@ pub fn judge(
     let (reference, applied) = (fetched.reference.clone(), applied.commit);
     match (ancestry, rewind) {
         _ if orders.pins(revision) => Ok(passage),
+        (Ancestry::Yes | Ancestry::No, Rewind::Refuse) if release == Release::Moved => {
+            Err(Guard::Moved { reference, applied, revision })
+        }
         (Ancestry::Yes, _) | (Ancestry::No, Rewind::Accept) => Ok(passage),
+        // Versions are often released from branches of their own.
+        (Ancestry::No, Rewind::Refuse) if release == Release::Newer => Ok(passage),
         (Ancestry::No, Rewind::Refuse) => Err(Guard::Rewound { reference, applied, revision }),
         (Ancestry::Unrelated, _) => Err(Guard::Unrelated { reference, applied, revision }),
         (Ancestry::Unknown, _) => Err(Guard::Unproven { reference, applied, revision }),
+    }
+}
+
+/// What two tags that name versions say of the step between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Release {
+    /// A higher version.
+    Newer,
+    /// The same tag names another commit.
+    Moved,
+    /// Nothing.
+    Silent,
+}
+
+impl Release {
+    fn of(applied: &AppliedSource, fetched: &AppliedSource) -> Self {
+        match (tag_version(&applied.reference), tag_version(&fetched.reference)) {
+            (Some(_), Some(_)) if applied.reference == fetched.reference => {
+                match applied.commit == fetched.commit {
+                    true => Self::Silent,
+                    false => Self::Moved,
+                }
+            }
+            (Some(was), Some(is)) if is > was => Self::Newer,
+            _ => Self::Silent,
+        }
     }
 }
 
@@ -157,4 +213,39 @@ fn check_settings(applied: &AppliedSource, fetched: &AppliedSource) -> Result<()
         return Err(Guard::OtherPath { was: shown(&applied.path), is: shown(&fetched.path), revision });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(reference: &str, digit: &str) -> AppliedSource {
+        let commit = digit.repeat(40).parse().unwrap();
+        AppliedSource { repo: "r".into(), path: None, reference: reference.into(), commit }
+    }
+
+    fn judged(from: &str, to: (&str, &str), ancestry: Ancestry, rewind: Rewind) -> Result<Passage, Guard> {
+        judge(&at(from, "1"), &at(to.0, to.1), ancestry, rewind, &Orders::default())
+    }
+
+    #[test]
+    fn a_moved_version_is_a_rewind_even_where_it_moved_forward() {
+        let (v1, moved) = ("refs/tags/v1.0.0", ("refs/tags/v1.0.0", "2"));
+        let left = Passage::Leaving("1".repeat(40).parse().unwrap());
+        assert_eq!(judged(v1, moved, Ancestry::Yes, Rewind::Accept), Ok(left));
+        let refused = judged(v1, moved, Ancestry::Yes, Rewind::Refuse).unwrap_err();
+        assert!(refused.to_string().contains("refs/tags/v1.0.0 was moved away from 1111"), "{refused}");
+        let branch = judged("refs/heads/main", ("refs/heads/main", "2"), Ancestry::Yes, Rewind::Refuse);
+        assert_eq!(branch, Ok(Passage::Forward));
+    }
+
+    #[test]
+    fn a_higher_version_may_come_from_another_branch_and_a_lower_one_may_not() {
+        let step = |to| judged("refs/tags/v1.2.1", (to, "2"), Ancestry::No, Rewind::Refuse);
+        assert!(step("refs/tags/v1.3.0").is_ok());
+        assert!(matches!(step("refs/tags/v1.2.0"), Err(Guard::Rewound { .. })));
+        let stranger =
+            judged("refs/tags/v1.2.1", ("refs/tags/v1.3.0", "2"), Ancestry::Unrelated, Rewind::Accept);
+        assert!(matches!(stranger, Err(Guard::Unrelated { .. })));
+    }
 }

@@ -36,3 +36,4 @@ pub mod tree;
 pub mod trigger;
 pub mod verdict;
 mod volume;
+pub mod window;

@@ -8,8 +8,9 @@ use crate::finding::Severity;
 use crate::guard::Rewind;
 use crate::path::TreePath;
 use crate::plan::PruneLimit;
-use crate::source::Source;
+use crate::source::{Source, Verify};
 use crate::verdict::Hook;
+use crate::window::Windows;
 
 /// What one engine keeps equal to what.
 #[derive(Debug, Clone)]
@@ -44,12 +45,18 @@ pub struct Options {
     pub prune_limit: PruneLimit,
     /// What a branch that no longer contains the applied commit means.
     pub rewind: Rewind,
+    /// When git's changes may reach the volume.
+    pub windows: Windows,
+    /// Whose signature a commit needs; none where it needs no one's.
+    pub verify: Option<Verify>,
     /// Refuse to create anything while the target is on the root file system's device.
     pub require_mount: bool,
     /// How long drifted files are kept (`DRIFT_KEEP`).
     pub drift_keep: Duration,
     /// How many bytes of drifted files are kept (`DRIFT_MAX_BYTES`).
     pub drift_max_bytes: u64,
+    /// How long records of the audit are kept (`AUDIT_KEEP`); for ever where there is no limit.
+    pub audit_keep: Option<Duration>,
 }
 
 /// Which skills of a commit are wanted, and where they go.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{CommitId, PassId, Timestamp};
 use crate::reconcile::OpenError;
-use crate::record::RecordError;
+use crate::record::{Evidence, RecordError};
 use crate::report::Remedy;
 use crate::source::MirrorError;
 
@@ -49,9 +49,28 @@ impl fmt::Display for Actor {
     }
 }
 
+/// Who gives an order, why, and whether a closed sync window is to let its pass through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// Who.
+    pub actor: Actor,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+    /// The next pass goes through a closed sync window.
+    pub force: bool,
+}
+
+impl From<Actor> for Word {
+    fn from(actor: Actor) -> Self {
+        Self { actor, reason: None, force: false }
+    }
+}
+
 /// What an operator says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
+    /// A pass, and nothing beyond it.
+    Reconcile,
     /// The commit that waits may be applied.
     Confirm {
         /// It, or the first digits of it.
@@ -61,8 +80,6 @@ pub enum Command {
     Suspend {
         /// For how long; until `resume` where it is not said.
         lasting: Option<Duration>,
-        /// Why, in the operator's words.
-        reason: Option<String>,
     },
     /// Suspension and pin are over.
     Resume,
@@ -70,6 +87,11 @@ pub enum Command {
     Rollback {
         /// Which one: see [`Named`].
         revision: String,
+    },
+    /// The projection of the audit is made again over what disagrees there.
+    Reproject {
+        /// What is given up: exactly this.
+        evidence: Evidence,
     },
 }
 
@@ -82,6 +104,20 @@ pub struct Confirmation {
     pub actor: Actor,
     /// When.
     pub at: Timestamp,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A word for one pass: no sync window keeps it from changing the volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forced {
+    /// Who said so.
+    pub actor: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// Passes look and change nothing.
@@ -117,26 +153,25 @@ pub struct Pin {
     pub actor: Actor,
     /// Since when.
     pub at: Timestamp,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "pinned to {} by {} at {} until `skill-sync resume`",
-            self.commit.short(),
-            self.actor,
-            self.at
-        )
+        let (commit, Self { actor, at, .. }) = (self.commit.short(), self);
+        write!(f, "pinned to {commit} by {actor} at {at} until `skill-sync resume`")?;
+        self.reason.as_ref().map_or(Ok(()), |reason| write!(f, " ({reason})"))
     }
 }
 
-/// The volume was written by a pass that the record does not know: the record is older than the volume.
+/// Volume and record are of different times: one of them comes from a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restored {
     /// The pass that the sentinel on the volume names.
     pub found: PassId,
-    /// The last pass of the record.
+    /// The last pass of the record where the volume is newer; where it is older, the pass that it named.
     pub known: PassId,
 }
 
@@ -149,7 +184,9 @@ pub struct Orders {
     pub suspended: Option<Suspension>,
     /// What is served whatever the source follows.
     pub pinned: Option<Pin>,
-    /// The record is older than the volume, and nobody has said yet that this is right.
+    /// The next pass goes through a closed sync window.
+    pub forced: Option<Forced>,
+    /// Volume and record are of different times, and nobody has said yet that this is right.
     pub restored: Option<Restored>,
 }
 
@@ -449,7 +486,7 @@ mod tests {
     #[test]
     fn a_pinned_pass_says_what_waits() {
         let at = Timestamp::from_millis(1_700_000_000_000);
-        let pin = Pin { commit: commit('a'), actor: Actor::api(), at };
+        let pin = Pin { commit: commit('a'), actor: Actor::api(), at, reason: None };
         let reference = "refs/heads/main".to_owned();
         let seen = Seen::Commit { reference: reference.clone(), commit: commit('b') };
         assert_eq!(

@@ -22,9 +22,10 @@ use crate::guard;
 use crate::ids::{CommitId, PassId, Timestamp};
 use crate::observed::{self, Observed, StatCache, Trust, Vigil};
 use crate::options::{Hold, Options};
+use crate::orders::{Actor, Confirmation};
 use crate::plan::{self, Plan, PlanOptions, PruneLimit, Why};
 use crate::record::{AppliedSource, Inventory, Record, RecordError, Settled};
-use crate::report::{Diff, PassReport};
+use crate::report::{Diff, PassReport, Remedy, error_text};
 use crate::source::{Mirror, Probe, Progress};
 use crate::target::{Locked, Target, TargetError};
 use crate::tree::{AcceptedTree, Skills};
@@ -128,7 +129,9 @@ impl Engine {
         let mut pass = Pass::new(self.next, trigger);
         let result = self.converge(&mut pass, cancel, progress);
         self.next = PassId(pass.id.0 + 1);
-        self.finish(pass, &result)
+        let report = self.finish(pass, &result);
+        self.tidy(cancel);
+        report
     }
 
     /// Looks at what a pass would do, after a fetch; the target and the record stay as they are.
@@ -143,12 +146,31 @@ impl Engine {
         self.law.renew(self.options.policy.as_deref())?;
         let (unpublished, whole) = self.without_denied(&pass)?;
         pass.unpublished = unpublished;
-        let looked = self.look(&mut pass, cancel, progress);
+        let looked = self.choose(&mut pass, cancel, progress);
+        let looked = looked.and_then(|source| self.look_past_guards(&mut pass, &source, cancel));
         // What it saw is for the next pass to see again.
         self.vigil.stir();
-        let diff = self.report_diff(pass);
+        let diff = looked.map(|guard| self.report_diff(pass, guard));
         self.inventory = whole;
-        looked.map(|()| diff)
+        diff
+    }
+
+    /// Looks, and where a guard ends that, looks again as if an operator had confirmed it: whoever decides
+    /// about a guarded change must see it. Gives what the guard said.
+    fn look_past_guards(
+        &mut self,
+        pass: &mut Pass,
+        source: &AppliedSource,
+        cancel: &Cancel,
+    ) -> Result<Option<String>, PassError> {
+        let guard = match self.look_at(pass, source.clone(), cancel) {
+            Err(error) if error.remedy() == Remedy::Confirm => error,
+            looked => return looked.map(|()| None),
+        };
+        let (commit, actor) = (source.commit, Actor::cli(0));
+        pass.orders.confirmed = Some(Confirmation { commit, actor, at: pass.started_at, reason: None });
+        let said = error_text(&guard);
+        self.look_at(pass, source.clone(), cancel).map_or(Err(guard), |()| Ok(Some(said)))
     }
 
     fn converge(
@@ -167,12 +189,13 @@ impl Engine {
         self.unpublish(&target, pass, cancel)?;
         let looked = renewed.and_then(|()| self.look(pass, cancel, progress));
         match looked.and_then(|()| self.hold_revision(pass)) {
-            Err(error @ (PassError::Source(_) | PassError::Policy(_))) => {
+            Err(error @ (PassError::Source(_) | PassError::Signature(_) | PassError::Policy(_))) => {
                 self.keep_served(&target, pass, cancel)?;
                 return Err(error);
             }
             looked => self.heed_suspension(pass, looked)?,
         }
+        self.heed_window(&target, pass, cancel)?;
         self.apply(&target, pass, cancel)?;
         self.heed_planted(&target, pass)
     }
@@ -207,8 +230,13 @@ impl Engine {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), PassError> {
         let source = self.choose(pass, cancel, progress)?;
+        self.look_at(pass, source, cancel)
+    }
+
+    fn look_at(&mut self, pass: &mut Pass, source: AppliedSource, cancel: &Cancel) -> Result<(), PassError> {
         let commit = source.commit;
         pass.revision = Some(commit);
+        pass.signer = self.verify(pass, &source)?;
         let left = self.guard(&pass.orders, &source)?;
         pass.is_quiet = self.is_quiet(pass, commit);
         if pass.is_quiet {
@@ -260,6 +288,7 @@ impl Engine {
         })?;
         step.observed.known.extend(applied.known);
         step.done = true;
+        pass.signed |= applied.signed;
         Ok(())
     }
 

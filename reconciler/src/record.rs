@@ -12,6 +12,7 @@
 //! One process writes (the lock of the target sees to that); others read beside it.
 
 mod audit;
+mod checkpoint;
 mod column;
 mod conditions;
 mod deliveries;
@@ -27,7 +28,9 @@ mod passes;
 mod reading;
 mod rebuild;
 mod schema;
+mod trace;
 mod verdicts;
+mod verify;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -35,21 +38,24 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 
-pub use self::audit::{AuditRecord, Break, CONTROLLER, Kind, Verified};
+pub use self::audit::{AuditRecord, CONTROLLER, Kind, VOLUME, WEBHOOK};
+pub use self::checkpoint::{Anchor, Checkpoint};
 pub use self::drift::Drifted;
 pub use self::error::RecordError;
 pub use self::held::{Findings, hold_key};
 pub use self::intent::Intent;
 pub use self::inventory::Inventory;
-pub use self::orders::APPLIED_KEPT;
+pub use self::orders::{APPLIED_KEPT, Evidence};
 pub use self::passes::{INTERRUPTED, PassRow};
 pub use self::rebuild::{PreviousChain, Rebuilt, broken_name, set_aside};
+pub use self::trace::{Claim, FilePlaced, Given, Placed, Trace};
+pub use self::verify::{Break, Verified};
 
 use self::audit::Appender;
 use self::error::Fault;
 use self::open::{Identity, Opened};
 use crate::apply::Kept;
-use crate::ids::{CommitId, PassId, Timestamp};
+use crate::ids::{CommitId, Digest, PassId, Timestamp};
 use crate::observed::StatCache;
 use crate::path::TreePath;
 use crate::plan::{Plan, SkillChange};
@@ -70,6 +76,27 @@ pub struct AppliedSource {
     pub commit: CommitId,
 }
 
+/// Who made a commit, as the commit itself says: anybody can write any name into one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitFacts {
+    /// Who wrote the change.
+    pub author: Person,
+    /// Who made the commit.
+    pub committer: Person,
+    /// The key that signed it and that the operator trusts; none where no signature was verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
+}
+
+/// A name and an address out of a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub email: String,
+}
+
 /// How a pass ended.
 #[derive(Debug, Clone, Copy)]
 pub struct End<'a> {
@@ -88,6 +115,8 @@ pub struct End<'a> {
     pub applied: Option<&'a AppliedSource>,
     /// The commit that was applied before and that this one does not contain.
     pub left: Option<CommitId>,
+    /// Who made the commit that was looked at.
+    pub commit: Option<&'a CommitFacts>,
 }
 
 impl End<'_> {
@@ -154,7 +183,14 @@ struct ChangedBody<'a> {
     #[serde(flatten)]
     change: &'a SkillChange,
     revision: Option<CommitId>,
+    /// The digest of the version that is served from here on.
+    version: Option<Digest>,
+    /// The digest of the one before.
+    was: Option<Digest>,
 }
+
+/// What was served before and is served from here on.
+type Turn<'a> = (&'a Skills, &'a Skills);
 
 #[derive(Serialize)]
 struct RewoundBody<'a> {
@@ -293,7 +329,7 @@ impl Record {
             write_applied(tx, &intent.applied, intent.pass, at)?;
             intent::clear(tx)?;
             passes::write_interrupted(tx, &begun)?;
-            record_changes(&mut audit, &changes, Some(revision))?;
+            record_changes(&mut audit, &changes, Some(revision), (inventory, &plan.next))?;
             audit.append(Kind::Settled, &body)
         })
     }
@@ -307,7 +343,8 @@ impl Record {
         self.write(|tx| {
             inventory::write(tx, inventory, &plan.next)?;
             intent::clear(tx)?;
-            record_changes(&mut Appender::new(tx, at, Some(pass))?, &plan.changes, Some(revision))
+            let mut audit = Appender::new(tx, at, Some(pass))?;
+            record_changes(&mut audit, &plan.changes, Some(revision), (inventory, &plan.next))
         })
     }
 
@@ -408,7 +445,7 @@ fn write_end(tx: &Transaction<'_>, end: &End<'_>) -> Result<(), Fault> {
     if let Some(plan) = end.plan {
         if end.changed() {
             inventory::write(tx, end.inventory, &plan.next)?;
-            record_changes(&mut audit, &plan.changes, report.revision)?;
+            record_changes(&mut audit, &plan.changes, report.revision, (end.inventory, &plan.next))?;
         }
         intent::clear(tx)?;
     }
@@ -433,8 +470,13 @@ fn record_changes(
     audit: &mut Appender<'_>,
     changes: &[SkillChange],
     revision: Option<CommitId>,
+    (before, next): Turn<'_>,
 ) -> Result<(), Fault> {
-    changes.iter().try_for_each(|change| audit.append(Kind::Changed, &ChangedBody { change, revision }))
+    let digest = |skills: &Skills, skill| skills.get(skill).map(|version| version.digest());
+    changes.iter().try_for_each(|change| {
+        let (version, was) = (digest(next, &change.skill), digest(before, &change.skill));
+        audit.append(Kind::Changed, &ChangedBody { change, revision, version, was })
+    })
 }
 
 fn write_applied(tx: &Connection, applied: &AppliedSource, pass: PassId, at: Timestamp) -> Result<(), Fault> {

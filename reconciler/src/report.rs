@@ -11,6 +11,7 @@ use crate::observed::Unowned;
 use crate::path::TreePath;
 use crate::plan::SkillChange;
 use crate::policy::Excepted;
+use crate::source::Signer;
 use crate::trigger::Trigger;
 
 /// What a pass came to.
@@ -155,6 +156,9 @@ pub struct PassReport {
     /// What is on the volume besides, and stays as it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unowned: Vec<Unowned>,
+    /// Who signed the commit, or the tag that names it, where `VERIFY` wants that somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<Signer>,
     /// What stands in the way of following the source: a pin, and what waits for its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -200,6 +204,10 @@ pub struct Quarantined {
 pub struct Diff {
     /// The commit that was looked at.
     pub revision: Option<CommitId>,
+    /// What it waits for before any of it is done: `confirm`, and why. Then the changes are those that
+    /// would follow it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<String>,
     /// What would change.
     pub changes: Vec<SkillChange>,
     /// The skills that would not be served as git has them.

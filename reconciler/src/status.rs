@@ -136,16 +136,52 @@ pub enum ProjectionState {
 }
 
 /// The Neo4j projection of the audit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Projection {
     /// How it is.
     pub state: ProjectionState,
     /// How many records it lacks.
     pub behind: u64,
+    /// Since when it is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// What is wrong, and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Projection {
+    /// None is configured.
+    pub const OFF: Self = Self { state: ProjectionState::Off, behind: 0, since: None, error: None };
+
+    /// `waits` is since when a record waits, where one does.
+    fn of(facts: Option<&ProjectionFacts>, records: u64, waits: Option<Timestamp>) -> Self {
+        let Some(facts) = facts else { return Self::OFF };
+        let behind = records.saturating_sub(facts.seq);
+        let state = match (behind, &facts.error) {
+            (0, None) => ProjectionState::Ok,
+            _ => ProjectionState::Behind,
+        };
+        let since = waits.filter(|_| facts.error.is_none()).unwrap_or(facts.since);
+        Self { state, behind, since: Some(since), error: facts.error.clone() }
+    }
+}
+
+/// What only the projector knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProjectionFacts {
+    /// The last record that is known to be projected.
+    pub seq: u64,
+    /// Since when it goes well, or does not.
+    pub since: Timestamp,
+    /// What is wrong, and what to do.
+    pub error: Option<String>,
+    /// Whether what is there disagrees with the record.
+    pub forked: bool,
 }
 
 /// The audit at a glance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditStatus {
     /// How many records there are.
     pub records: u64,
@@ -171,6 +207,8 @@ pub struct StatusFacts {
     /// What keeps the running service from converging; none where nothing does. It may be what the
     /// record cannot say, since nothing could be recorded.
     pub failing: Option<Failing>,
+    /// How the projection is; none where none is configured.
+    pub projection: Option<ProjectionFacts>,
 }
 
 /// Why passes come to nothing.
@@ -225,6 +263,8 @@ impl Status {
         let (last_pass, idle_since) = record.last_pass()?.unzip();
         let (serving, held) = record.counts()?;
         let (records, head) = record.audit_end()?.unzip();
+        let next = facts.projection.as_ref().map(|projection| record.audit_record(projection.seq + 1));
+        let waits = next.transpose()?.flatten().map(|record| record.at);
         Ok(Self {
             conditions: conditions(recorded, record.created_at()?, idle_since, facts),
             sync: sync(attempt, applied),
@@ -239,7 +279,7 @@ impl Status {
             audit: AuditStatus {
                 records: records.unwrap_or_default(),
                 head,
-                neo4j: Projection { state: ProjectionState::Off, behind: 0 },
+                neo4j: Projection::of(facts.projection.as_ref(), records.unwrap_or_default(), waits),
             },
         })
     }
@@ -263,7 +303,7 @@ impl Status {
             audit: AuditStatus {
                 records: 0,
                 head: None,
-                neo4j: Projection { state: ProjectionState::Off, behind: 0 },
+                neo4j: Projection::of(facts.projection.as_ref(), 0, None),
             },
         }
     }
@@ -331,6 +371,11 @@ fn conditions(
         let running = Condition { kind, status, reason: "PassRunning".into(), message: String::new(), since };
         recorded.insert(kind, running);
     }
+    if let Some(ProjectionFacts { error, since, forked: true, .. }) = &facts.projection {
+        let (kind, status) = (ConditionType::AuditForked, ConditionStatus::True);
+        let (reason, message) = ("Forked".to_owned(), error.clone().unwrap_or_default());
+        recorded.insert(kind, Condition { kind, status, reason, message, since: *since });
+    }
     if let Some(failing) = &facts.failing {
         for told in failing.conditions() {
             let same = recorded
@@ -373,6 +418,7 @@ mod tests {
             reconciling: None,
             next_pass_at: Some(Timestamp::from_millis(1_700_000_300_000)),
             failing: None,
+            projection: None,
         }
     }
 
@@ -532,10 +578,10 @@ mod tests {
         place.pass(Outcome::Suspended, |report| report.revision = Some(commit(2)));
         assert_eq!(status(&place).sync, SyncState::OutOfSync);
         let later = Timestamp::from_millis(1_800_000_060_000);
-        assert!(place.record.resume(&Actor::api(), later).unwrap());
+        assert!(place.record.resume(&Actor::api(), later, None).unwrap());
         let expected = (ConditionStatus::False, "NotSuspended", "", later);
         assert_eq!(of(&status(&place), ConditionType::Suspended), expected);
-        assert!(!place.record.resume(&Actor::api(), later).unwrap(), "nothing stands any more");
+        assert!(!place.record.resume(&Actor::api(), later, None).unwrap(), "nothing stands any more");
     }
 
     #[test]
@@ -580,6 +626,34 @@ mod tests {
         place.wait_minutes(10);
         place.pass(Outcome::InSync, |report| report.revision = Some(commit(1)));
         assert_eq!(of(&status(&place), ConditionType::Drifting).1, "NotDrifting");
+    }
+
+    #[test]
+    fn the_projection_is_off_ok_or_behind() {
+        let mut place = Place::new();
+        place.serve(skills([("a", "1")], commit(1)), commit(1));
+        let since = Timestamp::from_millis(1_800_000_000_000);
+        let of = |seq, error: Option<&str>, forked| {
+            let error = error.map(str::to_owned);
+            let projection = Some(ProjectionFacts { seq, since, error, forked });
+            Status::read(&place.record, &StatusFacts { projection, ..facts() }).unwrap()
+        };
+        let off = status(&place).audit.neo4j;
+        assert_eq!(serde_json::to_value(off).unwrap(), serde_json::json!({"state": "off", "behind": 0}));
+        let ok = of(3, None, false).audit.neo4j;
+        assert_eq!((ok.state, ok.behind, ok.since), (ProjectionState::Ok, 0, Some(since)));
+        let behind = of(1, None, false).audit.neo4j;
+        assert_eq!((behind.state, behind.behind), (ProjectionState::Behind, 2));
+        let waits = place.record.audit_record(2).unwrap().unwrap().at;
+        assert_eq!(behind.since, Some(waits), "since the first record that waits");
+        let away = of(3, Some("it is away"), false).audit.neo4j;
+        assert_eq!(
+            (away.state, away.behind, away.error.as_deref()),
+            (ProjectionState::Behind, 0, Some("it is away"))
+        );
+        let forked = of(3, Some("it ends at 9"), true);
+        let expected = (ConditionStatus::True, "Forked", "it ends at 9", since);
+        assert_eq!(self::of(&forked, ConditionType::AuditForked), expected);
     }
 
     #[test]

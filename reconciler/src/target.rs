@@ -79,6 +79,20 @@ pub enum TargetError {
         /// The target that it was to serve, likewise.
         is: PathBuf,
     },
+    /// Something stands in the state directory where something of ours belongs.
+    #[error(
+        "`{}` is {found}, and skill-sync keeps {wanted} there: somebody put it into the state directory, and \
+         nothing is read or written through it; move it away",
+        path.display()
+    )]
+    Planted {
+        /// The path.
+        path: PathBuf,
+        /// What stands there.
+        found: &'static str,
+        /// What belongs there.
+        wanted: &'static str,
+    },
     /// Nothing can be renamed from the state directory into the target.
     #[error(
         "the state directory `{}` is on another file system than the target `{}`; set STATE_DIR to a \
@@ -142,6 +156,7 @@ impl TargetError {
             | Self::NotADirectory { .. }
             | Self::Overlap { .. }
             | Self::OtherTarget { .. }
+            | Self::Planted { .. }
             | Self::OtherFileSystem { .. } => Remedy::Person,
             Self::Held { .. } | Self::Replaced { .. } | Self::Io { .. } | Self::Cancelled(_) => {
                 Remedy::Retry(None)
@@ -213,6 +228,7 @@ impl Target {
         }
         let directory = place::open_target(&target)?;
         let state_directory = place::open_state(&state, &target, &directory)?;
+        place::check_planted(&state_directory, &state)?;
         let deadline = Deadline { wait, start: Instant::now(), cancel };
         let lock = deadline.hold(&state, || lock::acquire(&state_directory))?;
         lock::sign(&lock).map_err(TargetError::io("write the lock in", &state))?;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sha2::Digest as _;
 
 use crate::ids::{BlobId, CommitId, Digest, SkillId};
 use crate::path::TreePath;
@@ -63,6 +64,21 @@ impl SkillVersion {
     /// Whether both publish the same bytes at the same paths.
     pub fn same_bytes(&self, other: &Self) -> bool {
         self.entry == other.entry && self.files == other.files
+    }
+
+    /// Names the version by content: the SHA-256 over its files in the order of their paths, each as the
+    /// length of its path in bytes (64-bit big-endian), the path, its permission bits (32-bit big-endian)
+    /// and the SHA-256 of its bytes.
+    pub fn digest(&self) -> Digest {
+        let mut hash = sha2::Sha256::new();
+        for (path, file) in &self.files {
+            let path = path.as_str().as_bytes();
+            hash.update((path.len() as u64).to_be_bytes());
+            hash.update(path);
+            hash.update(file.mode.bits().to_be_bytes());
+            hash.update(file.digest.as_bytes());
+        }
+        Digest::from(<[u8; 32]>::from(hash.finalize()))
     }
 }
 

@@ -108,6 +108,11 @@ impl Queue {
         self.not_before = pause.map(|pause| now + pause);
     }
 
+    /// Lets the next pass start although the server asked us to wait: it asks the server for nothing.
+    pub fn lift_pause(&mut self) {
+        self.not_before = None;
+    }
+
     /// Whether a pass runs.
     pub fn is_running(&self) -> bool {
         self.running

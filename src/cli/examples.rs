@@ -43,7 +43,10 @@ Examples:
   skill-sync once --repo ./skills-repo --dir ./skills
 
   # In a script: the report as JSON, the exit code as the outcome
-  skill-sync once --repo https://github.com/acme/skills --dir ./skills -o json | jq .outcome";
+  skill-sync once --repo https://github.com/acme/skills --dir ./skills -o json | jq .outcome
+
+  # Although SYNC_WINDOW says that it is not the time for it
+  skill-sync once --repo ./skills-repo --dir ./skills --force --reason hotfix";
 
 pub(crate) const RECONCILE: &str = "\
 Examples:
@@ -51,7 +54,33 @@ Examples:
   skill-sync reconcile --dir /data/skills
 
   # In a deploy script: wait until what was just pushed is served
-  skill-sync reconcile --wait -o json";
+  skill-sync reconcile --wait -o json
+
+  # Although SYNC_WINDOW says that it is not the time for it
+  skill-sync reconcile --wait --force --reason hotfix";
+
+pub(crate) const WEBHOOK: &str = "\
+Examples:
+  # Tell the forge where to send pushes
+  skill-sync webhook register --repo https://github.com/acme/skills --url https://skills.example.org";
+
+pub(crate) const WEBHOOK_REGISTER: &str = "\
+Examples:
+  # With a token that may administer webhooks, and the secret that the service has
+  export FORGE_TOKEN_FILE=/run/secrets/forge GITHUB_WEBHOOK_SECRET_FILE=/run/secrets/webhook
+  skill-sync webhook register --repo https://github.com/acme/skills --url https://skills.example.org
+
+  # A forge whose host does not tell what it is
+  skill-sync webhook register --repo https://git.example/acme/skills --forge gitea --url https://skills.example.org
+
+  # Is it there, and what came of the last deliveries?
+  skill-sync webhook register --check --url https://skills.example.org
+
+It may be run again: the webhook that goes to this address is set right and none is added. Of two secrets
+the forge gets the first. For Bitbucket it prints what to do by hand.
+
+Exit codes: 0 done, 1 it may succeed later (with --check: the webhook is missing or turned off), 2 wrong usage or
+settings, 5 the forge refuses, and a person must act first.";
 
 pub(crate) const DIFF: &str = "\
 Examples:
@@ -116,7 +145,7 @@ Passes go on to fetch and say what waits. Drift is not put right either.";
 pub(crate) const ROLLBACK: &str = "\
 Examples:
   # What was applied before what is applied now
-  skill-sync rollback HEAD~1
+  skill-sync rollback HEAD~1 --reason loops
 
   # What was applied by pass 12 (`skill-sync history` lists the passes), or a commit
   skill-sync rollback pass:12
@@ -188,10 +217,50 @@ Examples:
 
 pub(crate) const AUDIT_VERIFY: &str = "\
 Examples:
-  # Walk the whole chain; keep the head that it prints to notice a record that was cut short
+  # Walk the whole chain
   skill-sync audit verify
 
+  # And notice records that were cut off at its end since the anchor was taken
+  skill-sync audit verify --anchor anchor.json
+
+  # And compare what Neo4j has
+  skill-sync audit verify --neo4j
+
 Exit codes: 0 whole, 1 broken (the first bad record is named), 2 error.";
+
+pub(crate) const AUDIT_ANCHOR: &str = "\
+Examples:
+  # Keep it on another machine
+  skill-sync audit anchor -o json | ssh vault 'cat >> anchors.jsonl'
+
+  # Later
+  skill-sync audit verify --anchor anchor.json";
+
+pub(crate) const AUDIT_PROJECT: &str = "\
+Examples:
+  # After `once`, where no service runs
+  skill-sync audit project
+
+  # The condition AuditForked is True, and what Neo4j has is what is wrong
+  skill-sync audit project --rebuild
+
+Exit codes: 0 every record is there, 1 not yet, 2 error, 5 what is there disagrees or a person must act.";
+
+pub(crate) const AUDIT_EXPORT: &str = "\
+Examples:
+  # Everything, a JSON object a line
+  skill-sync audit export | gzip -c | ssh vault 'cat > audit.jsonl.gz'
+
+  # What came since, for a spreadsheet
+  skill-sync audit export --after 1200 -o csv | less";
+
+pub(crate) const TRACE: &str = "\
+Examples:
+  # Who put this here?
+  skill-sync trace golden-horde.md
+
+  # Everything that is known, for a script
+  skill-sync trace /data/skills/pdf-tools/SKILL.md -o json";
 
 pub(crate) const STATE: &str = "\
 Examples:

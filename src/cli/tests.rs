@@ -21,7 +21,7 @@ fn flags_of_settings_stand_before_or_after_the_verb() {
         let (cli, unknown) = parsed(line);
         assert_eq!(cli.settings.0.get("SKILLS_REPO"), Some(&OsString::from("r")), "{line}");
         assert_eq!(cli.settings.0.get("STRICT"), Some(&OsString::from("true")), "{line}");
-        assert!(unknown.is_empty() && matches!(cli.command, Command::Once(_)));
+        assert!(unknown.is_empty() && matches!(cli.command, Command::Once { .. }));
     }
 }
 

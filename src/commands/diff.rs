@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use hyper::Method;
 use reconciler::cancel::Cancel;
 use reconciler::report::Diff;
@@ -10,11 +11,15 @@ use super::{Context, Done, Failure, USAGE, service};
 use crate::cli::Output;
 use crate::control::AskError;
 
-/// Prints the difference; exits 1 where something would change, and 2 where that cannot be told.
+/// Prints the difference; exits 1 where something would change, and 2 where that cannot be told or waits
+/// for `confirm`.
 pub(crate) fn run(context: &Context, output: Output) -> Done {
     let diff = diff(context).map_err(|failure| failure.code(USAGE))?;
     context.print(output.format, &diff)?;
-    Ok(ExitCode::from(u8::from(!diff.changes.is_empty())))
+    match diff.guard {
+        Some(guard) => Err(Failure::new(USAGE, anyhow!("a pass would be guarded: {guard}"))),
+        None => Ok(ExitCode::from(u8::from(!diff.changes.is_empty()))),
+    }
 }
 
 fn diff(context: &Context) -> Result<Diff, Failure> {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use hyper::{Method, StatusCode};
 use reconciler::cancel::Cancel;
-use reconciler::orders::{Actor, Command, OrderError, Suspension};
+pub(super) use reconciler::orders::Command;
+use reconciler::orders::{Actor, OrderError, Orders, Suspension, Word};
+use reconciler::reconcile::Engine;
 use reconciler::report::PassReport;
 use reconciler::trigger::Trigger;
 use serde_json::{Value, json};
@@ -15,17 +17,17 @@ use serde_json::{Value, json};
 use super::reconcile::report;
 use super::service::{self, PATIENCE, patience_for_a_pass, refused};
 use super::{Context, Done, Failure, USAGE};
-use crate::cli::{Format, Output};
+use crate::cli::{Format, Output, Said};
 use crate::control::{Answer, AskError};
 use crate::render;
 
 /// Gives an order whose pass is waited for; exits as that pass.
-pub(crate) fn run(context: &Context, command: &Command, output: Output) -> Done {
-    match ask(context, command, patience_for_a_pass(context))? {
+pub(crate) fn run(context: &Context, command: &Command, said: Said, output: Output) -> Done {
+    match ask(context, command, &said, patience_for_a_pass(context))? {
         Some(answer) if answer.status == StatusCode::OK => report(context, answer, output),
         Some(answer) => Err(not_taken(&answer)),
         None => {
-            let report = here(context, command)?;
+            let report = here(context, command, said)?;
             context.print(output.format, &report)?;
             Ok(ExitCode::from(report.outcome.exit_code()))
         }
@@ -39,16 +41,16 @@ pub(crate) fn suspend(
     reason: Option<String>,
     output: Output,
 ) -> Done {
-    let command = Command::Suspend { lasting, reason };
+    let (command, said) = (Command::Suspend { lasting }, Said { force: false, reason });
     // A pass that runs is not interrupted: the order is taken when it has ended.
     let patience = context.settings.timing.pass_timeout + PATIENCE;
-    let suspended: Option<Suspension> = match ask(context, &command, patience)? {
+    let suspended: Option<Suspension> = match ask(context, &command, &said, patience)? {
         Some(mut answer) if answer.status == StatusCode::OK => {
             let suspended = serde_json::from_value(answer.body["suspended"].take());
             suspended.context("the service's answer is not understood; is it of another version?")?
         }
         Some(answer) => return Err(not_taken(&answer)),
-        None => engine(context)?.command(&command, actor()).map_err(wrong)?.suspended,
+        None => give(&mut engine(context)?, &command, said)?.suspended,
     };
     let printed = match (output.format, &suspended) {
         (Format::Json, _) => render::print_json(&json!({ "suspended": suspended })),
@@ -59,9 +61,28 @@ pub(crate) fn suspend(
     Ok(ExitCode::SUCCESS)
 }
 
+/// Records an order that no answer but its taking is waited for; says whether a running service took it.
+pub(super) fn order(context: &Context, command: &Command) -> Result<bool, Failure> {
+    let patience = context.settings.timing.pass_timeout + PATIENCE;
+    let said = Said { force: false, reason: None };
+    match ask(context, command, &said, patience)? {
+        Some(answer) if answer.status.is_success() => Ok(true),
+        Some(answer) => Err(not_taken(&answer)),
+        None => give(&mut engine(context)?, command, said).map(|_| false),
+    }
+}
+
 /// Asks the running service; none where none runs.
-fn ask(context: &Context, command: &Command, patience: Duration) -> Result<Option<Answer>, Failure> {
-    let (path, body) = request(command);
+fn ask(
+    context: &Context,
+    command: &Command,
+    said: &Said,
+    patience: Duration,
+) -> Result<Option<Answer>, Failure> {
+    let (path, mut body) = request(command);
+    body["reason"] = json!(said.reason);
+    let wait = !matches!(command, Command::Reproject { .. });
+    let path = &format!("{path}?wait={wait}&force={}", said.force);
     match service::send(context, Method::POST, path, Some(&body), patience)? {
         Ok(answer) => Ok(Some(answer)),
         Err(AskError::NotRunning { .. }) => Ok(None),
@@ -71,25 +92,33 @@ fn ask(context: &Context, command: &Command, patience: Duration) -> Result<Optio
 
 fn request(command: &Command) -> (&'static str, Value) {
     match command {
-        Command::Confirm { revision } => ("/confirm?wait=true", json!({ "revision": revision })),
-        Command::Rollback { revision } => ("/rollback?wait=true", json!({ "revision": revision })),
-        Command::Resume => ("/resume?wait=true", json!({})),
-        Command::Suspend { lasting, reason } => {
+        Command::Reconcile => ("/reconcile", json!({})),
+        Command::Confirm { revision } => ("/confirm", json!({ "revision": revision })),
+        Command::Rollback { revision } => ("/rollback", json!({ "revision": revision })),
+        Command::Resume => ("/resume", json!({})),
+        Command::Reproject { evidence } => ("/audit/project", json!(evidence)),
+        Command::Suspend { lasting } => {
             let lasting = lasting.map(|lasting| humantime::format_duration(lasting).to_string());
-            ("/suspend", json!({ "for": lasting, "reason": reason }))
+            ("/suspend", json!({ "for": lasting }))
         }
     }
 }
 
 /// The same without a service: the order is recorded, and then a pass heeds it.
-fn here(context: &Context, command: &Command) -> Result<PassReport, Failure> {
+fn here(context: &Context, command: &Command, said: Said) -> Result<PassReport, Failure> {
     let mut engine = engine(context)?;
-    engine.command(command, actor()).map_err(wrong)?;
+    give(&mut engine, command, said)?;
     let progress = context.progress();
     Ok(engine.pass(Trigger::Manual, &Cancel::new(), &mut |seen| progress.update(seen)))
 }
 
-fn engine(context: &Context) -> Result<reconciler::reconcile::Engine, Failure> {
+/// Gives an order to an engine of our own.
+pub(super) fn give(engine: &mut Engine, command: &Command, said: Said) -> Result<Orders, Failure> {
+    let Said { force, reason } = said;
+    engine.command(command, Word { actor: actor(), reason, force }).map_err(wrong)
+}
+
+fn engine(context: &Context) -> Result<Engine, Failure> {
     if context.settings.repository.is_none() {
         let error =
             anyhow!("no service runs for this target, and SKILLS_REPO, which a pass needs, is not set");

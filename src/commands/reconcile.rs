@@ -9,21 +9,27 @@ use serde_json::Value;
 
 use super::service::{self, PATIENCE};
 use super::{Context, Done};
-use crate::cli::{Format, Output};
+use crate::cli::{Force, Format, Output};
 use crate::control::Answer;
 use crate::render;
 
 /// Asks for a pass; with `wait`, for its report, and exits as it ended.
-pub(crate) fn run(context: &Context, wait: bool, output: Output) -> Done {
-    let (path, patience) = match wait {
-        true => ("/reconcile?wait=true", service::patience_for_a_pass(context)),
-        false => ("/reconcile", PATIENCE),
-    };
-    let answer = service::ask(context, Method::POST, path, patience)??;
+pub(crate) fn run(context: &Context, wait: bool, force: &Force, output: Output) -> Done {
+    let patience = if wait { service::patience_for_a_pass(context) } else { PATIENCE };
+    let answer = service::ask(context, Method::POST, &path(wait, force), patience)??;
     match answer.status {
         StatusCode::ACCEPTED => accepted(&answer.body, output.format),
         _ => report(context, answer, output),
     }
+}
+
+fn path(wait: bool, force: &Force) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("wait", &wait.to_string()).append_pair("force", &force.force.to_string());
+    if let Some(reason) = &force.reason {
+        query.append_pair("reason", reason);
+    }
+    format!("/reconcile?{}", query.finish())
 }
 
 pub(super) fn report(context: &Context, answer: Answer, output: Output) -> Done {

@@ -22,6 +22,7 @@ use crate::config::{Secret, Settings, webhook_secrets};
 use crate::control::ControlSocket;
 use crate::daemon::signals::Signals;
 use crate::daemon::{Daemon, End, Handle, Intervals, Opening, Passes, StateDir};
+use crate::graph::{self, Projection};
 use crate::http::auth::SecretSource;
 use crate::http::ledger::Ledger;
 use crate::http::limits::Limits;
@@ -30,6 +31,7 @@ use crate::http::{self, Service, server};
 use crate::metrics::Metrics;
 use crate::render::service::Greeting;
 use crate::supervise::{self, Place};
+use crate::tell;
 
 /// How many threads serve requests: they only hand over, the work is done elsewhere.
 const WORKERS: usize = 2;
@@ -157,7 +159,9 @@ impl Running {
         let intervals = Intervals { poll: timing.poll_interval, recheck: timing.recheck_interval };
         let (daemon, handle) =
             Daemon::new(passes, served, intervals, (metrics.clone(), context.voice), cancel);
-        let ledger = Ledger::new(state.clone(), facts(&context.settings, options));
+        tell::start(&context.settings, &handle.watch(), &state, &metrics);
+        let projection = project(&context.settings, (&state, &handle), &metrics);
+        let ledger = Ledger::new(state.clone(), facts(&context.settings, options), projection);
         let service = service(&context.settings, options, &handle, ledger, metrics);
         let limits = service.limits();
         let router = http::router(service);
@@ -185,6 +189,22 @@ impl Running {
         info!("stopped");
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Starts the projector, where a server is set; whoever asks for the status hears how it is.
+fn project(
+    settings: &Settings,
+    (state, handle): (&watch::Receiver<StateDir>, &Handle),
+    metrics: &Metrics,
+) -> Option<watch::Receiver<Projection>> {
+    let neo4j = settings.neo4j.clone()?;
+    let (projection, told) = watch::channel(Projection::default());
+    let (environment, state, view) = (settings.environment.clone(), state.clone(), handle.watch());
+    let task =
+        graph::Task { settings: neo4j, environment, state, view, metrics: metrics.clone(), projection };
+    // Nobody waits for it, at the end neither: what it has not sent the next start sends.
+    tokio::spawn(task.run());
+    Some(told)
 }
 
 /// The control socket: it is there once the state directory is ours.
@@ -236,6 +256,7 @@ fn facts(settings: &Settings, options: &Options) -> StatusFacts {
         reconciling: None,
         next_pass_at: None,
         failing: None,
+        projection: None,
     }
 }
 

@@ -11,6 +11,7 @@ use reconciler::status::{Status, StatusFacts};
 
 use super::{Context, Done, Failure, service};
 use crate::cli::Output;
+use crate::graph::Projection;
 
 /// How long the service may take: what is asked for is at hand.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -32,7 +33,7 @@ fn recorded(context: &Context) -> Result<Status, Failure> {
 
 /// What the settings say is followed; what was applied last, where they do not say it.
 fn facts(context: &Context, record: &Record) -> Result<StatusFacts, Failure> {
-    let settings = &context.settings;
+    let (settings, state) = (&context.settings, context.state()?);
     let named = Some(&settings.reference).filter(|named| **named != Reference::Head).map(ToString::to_string);
     let (repo, reference) = record
         .last_applied()
@@ -46,5 +47,6 @@ fn facts(context: &Context, record: &Record) -> Result<StatusFacts, Failure> {
         reconciling: None,
         next_pass_at: None,
         failing: None,
+        projection: settings.neo4j.as_ref().map(|_| Projection::load(&state).facts()),
     })
 }

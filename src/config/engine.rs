@@ -3,15 +3,12 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use reconciler::guard::Rewind;
 use reconciler::options::{Judging, Options, Selection};
 use reconciler::source::{self, Source};
 use reconciler::verdict::Law;
 
 use super::Settings;
-
-/// How many bytes of data the process that fetches may hold: it parses what a stranger sends. Mapped
-/// packs do not count.
-const FETCH_MEMORY: u64 = 2 << 30;
 
 impl Settings {
     /// What the engine is told; `state` is the directory that was resolved for it, and `child` the
@@ -34,10 +31,16 @@ impl Settings {
             hold: self.rules.hold,
             adopt: self.rules.adopt,
             prune_limit: self.rules.prune_limit,
-            rewind: self.rules.rewind,
+            rewind: self.rules.rewind.unwrap_or(match self.verify {
+                Some(_) => Rewind::Refuse,
+                None => Rewind::Accept,
+            }),
+            verify: self.verify.clone(),
+            windows: self.rules.windows.clone(),
             require_mount: self.require_mount,
             drift_keep: self.timing.drift_keep,
             drift_max_bytes: self.limits.drift_max_bytes,
+            audit_keep: self.timing.audit_keep,
         })
     }
 
@@ -46,12 +49,14 @@ impl Settings {
             fetch_timeout: self.timing.fetch_timeout,
             clone_timeout: self.timing.clone_timeout,
             max_repo_bytes: self.limits.max_repo_bytes,
-            max_memory: FETCH_MEMORY,
+            max_memory: self.limits.max_fetch_memory,
         };
         Some(Source {
             url: self.repository.clone()?,
             reference: self.reference.clone(),
             credentials: self.credentials.clone(),
+            ssh: self.ssh.clone(),
+            route: self.route.clone(),
             limits,
             child,
             insecure_http: self.insecure_http,

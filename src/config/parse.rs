@@ -8,7 +8,8 @@ use std::time::Duration;
 use globset::{Glob, GlobBuilder};
 use reconciler::finding::Severity;
 use reconciler::path::TreePath;
-use reconciler::source::{Reference, RepoUrl};
+use reconciler::source::{Proxies, Reference, RepoUrl};
+use reconciler::window::Windows;
 
 /// What a parser gives: the value, or what was expected.
 pub(crate) type Parsed<T> = Result<T, String>;
@@ -107,6 +108,18 @@ fn one_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
+/// When changes may be applied.
+pub(crate) fn windows(text: &str) -> Parsed<Windows> {
+    text.parse().map_err(|error| {
+        format!("windows such as `deny 0 18 * * FRI Europe/Berlin for 60h`, separated by `;` ({error})")
+    })
+}
+
+/// A program and its arguments, between blanks: no shell sees them.
+pub(crate) fn words(text: &str) -> Parsed<Vec<std::ffi::OsString>> {
+    Ok(text.split_whitespace().map(std::ffi::OsString::from).collect())
+}
+
 /// The lowest severity that holds a skill; none for `none`.
 pub(crate) fn threshold(text: &str) -> Parsed<Option<Severity>> {
     choice(
@@ -196,6 +209,51 @@ fn split_outside_braces(text: &str) -> Vec<&str> {
 /// A path, seen from the directory that we were started in; no `.` is left in it.
 pub(crate) fn path_in(directory: &Path, text: &str) -> PathBuf {
     directory.join(text).components().filter(|part| *part != Component::CurDir).collect()
+}
+
+/// A file that ssh is told of. Its own way of reading paths knows quotes and variables and no way around
+/// them.
+pub(crate) fn ssh_file(directory: &Path, text: &str) -> Parsed<PathBuf> {
+    let path = path_in(directory, text);
+    let shown = path.to_string_lossy();
+    if shown.contains(['"', '\\']) || shown.contains("${") || shown.contains(char::is_control) {
+        return Err(
+            "a file whose path ssh can be told: without `\"`, `\\`, `${` and control characters".to_owned()
+        );
+    }
+    Ok(path)
+}
+
+/// The id of a GitHub App or of an installation: it becomes a part of a path.
+pub(crate) fn id(text: &str) -> Parsed<String> {
+    let is_id = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-' || c == '_';
+    match text.chars().all(is_id) && text.chars().any(|c| c.is_ascii_alphanumeric()) {
+        true => Ok(text.to_owned()),
+        false => Err("an id such as `123456`".to_owned()),
+    }
+}
+
+/// A private key: a text that looks like one. Whether it is one is seen where it is used.
+pub(crate) fn private_key(text: &str) -> Parsed<()> {
+    match text.contains("PRIVATE KEY-----") {
+        true => Ok(()),
+        false => Err("a private key in PEM form, from `-----BEGIN` to `-----END`".to_owned()),
+    }
+}
+
+/// The base of an API: `https://`, or a machine's own.
+pub(crate) fn api(text: &str) -> Parsed<url::Url> {
+    let expected = || "an API's base such as `https://api.github.com`, without credentials".to_owned();
+    let url = url::Url::parse(text).map_err(|_| expected())?;
+    let is_own = url.host_str().is_some_and(|host| matches!(host, "127.0.0.1" | "[::1]" | "localhost"));
+    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_own);
+    let is_plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    if is_safe && is_plain && url.has_host() { Ok(url) } else { Err(expected()) }
+}
+
+/// A proxy, as the standard variables name one.
+pub(crate) fn proxy(text: &str) -> Parsed<String> {
+    Proxies::check(text).map_err(|error| error.to_string())
 }
 
 /// What is logged: a level, or directives for parts of the program.

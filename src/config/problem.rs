@@ -52,6 +52,14 @@ pub(crate) enum Problem {
         /// What is wrong with them together.
         what: &'static str,
     },
+    /// A setting that asks for what cannot be done with the others.
+    #[error("{variable}: {why}")]
+    Impossible {
+        /// The variable.
+        variable: &'static str,
+        /// Why not, and what to set.
+        why: String,
+    },
     /// A secret given twice.
     #[error("{variable} and {variable}_FILE: both are set; set one of them")]
     TwoSecrets {

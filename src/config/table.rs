@@ -154,6 +154,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        variable: "MAX_FETCH_MEMORY",
+        flag: Some("max-fetch-memory"),
+        value: "SIZE",
+        default: Some("2GiB"),
+        help: "The memory of the process that fetches; a pack that takes more to read is refused.",
+        ..PLAIN
+    },
+    Setting {
         variable: "LOCK_WAIT",
         flag: Some("lock-wait"),
         value: "DURATION",
@@ -224,8 +232,48 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: "REWIND",
         flag: Some("rewind"),
         value: "WHAT",
-        default: Some("accept"),
+        otherwise: "accept; refuse with VERIFY",
         help: "A branch that no longer contains the applied commit: accept it, or refuse it until `confirm`.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "SYNC_WINDOW",
+        flag: Some("sync-window"),
+        value: "WINDOWS",
+        otherwise: "none: at any time",
+        help: "When git's changes may be applied: `allow` or `deny`, a cron schedule, a time zone (else UTC) and \
+               `for` how long, such as `deny 0 18 * * FRI Europe/Berlin for 60h`; several are separated by `;`.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "VERIFY",
+        flag: Some("verify"),
+        value: "WHAT",
+        default: Some("none"),
+        help: "Follow only what is signed, by SSH (ssh), OpenPGP (pgp) or either (any).",
+        ..PLAIN
+    },
+    Setting {
+        variable: "VERIFY_MODE",
+        flag: Some("verify-mode"),
+        value: "WHAT",
+        default: Some("head"),
+        help: "What must be signed: the commit or tag that is followed (head), or every commit since the last \
+               verified one too (range).",
+        ..PLAIN
+    },
+    Setting {
+        variable: "VERIFY_SIGNERS",
+        flag: Some("verify-signers"),
+        value: "FILE",
+        help: "Who may sign by SSH: a file in the form of git's gpg.ssh.allowedSignersFile, read at each pass.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "VERIFY_KEYRING",
+        flag: Some("verify-keyring"),
+        value: "FILE",
+        help: "Who may sign by OpenPGP: a file of exported public keys, armored or not, read at each pass.",
         ..PLAIN
     },
     Setting {
@@ -301,6 +349,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        variable: "AUDIT_KEEP",
+        flag: Some("audit-keep"),
+        value: "DURATION",
+        otherwise: "for ever",
+        help: "How long records of the audit are kept; older ones go, signed off by a checkpoint in the chain.",
+        ..PLAIN
+    },
+    Setting {
         variable: "GITHUB_TOKEN",
         kind: Kind::Secret,
         value: "TOKEN",
@@ -321,6 +377,43 @@ pub(crate) const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        variable: "GITHUB_APP_ID",
+        flag: Some("github-app-id"),
+        value: "ID",
+        help: "The GitHub App that reads SKILLS_REPO, instead of a token: its id or client id.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "GITHUB_APP_INSTALLATION_ID",
+        flag: Some("github-app-installation-id"),
+        value: "ID",
+        help: "The installation of that App.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "GITHUB_APP_PRIVATE_KEY",
+        kind: Kind::Secret,
+        value: "PEM",
+        help: "The private key of that App, as GitHub gives it.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "GITHUB_API_URL",
+        flag: Some("github-api-url"),
+        value: "URL",
+        default: Some("https://api.github.com"),
+        help: "The API that gives the App its tokens; that of GitHub Enterprise ends in /api/v3.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "CA_FILE",
+        flag: Some("ca-file"),
+        value: "FILE",
+        otherwise: "Mozilla's list, built in",
+        help: "The certificate authorities (PEM) that HTTPS servers are checked by, instead of the built-in list.",
+        ..PLAIN
+    },
+    Setting {
         variable: "INSECURE_HTTP",
         flag: Some("insecure-http"),
         kind: Kind::Switch,
@@ -332,15 +425,28 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         variable: "SSH_KEY",
         value: "FILE",
-        help: "The private key for a repository over SSH.",
-        not_yet: Some("fetch over SSH"),
+        help: "The private key for a repository over SSH: a file that only its owner may read.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "SSH_KEY_PASSPHRASE",
+        kind: Kind::Secret,
+        value: "PASSPHRASE",
+        help: "The passphrase of SSH_KEY.",
         ..PLAIN
     },
     Setting {
         variable: "SSH_KNOWN_HOSTS",
         value: "FILE",
         help: "The known hosts for a repository over SSH; a host that is not in it is refused.",
-        not_yet: Some("fetch over SSH"),
+        ..PLAIN
+    },
+    Setting {
+        variable: "SSH_AGENT",
+        kind: Kind::Switch,
+        value: "BOOL",
+        default: Some("false"),
+        help: "Show the keys of the agent that SSH_AUTH_SOCK names; with SSH_KEY only that one of them.",
         ..PLAIN
     },
     Setting {
@@ -348,7 +454,71 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Secret,
         value: "SECRETS",
         otherwise: "none: the webhook answers 503",
-        help: "One or two webhook secrets, a line each, 16 bytes or more.",
+        help: "One or two webhook secrets, a line each, 16 bytes or more; for every forge.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "FORGE",
+        flag: Some("forge"),
+        value: "FORGE",
+        otherwise: "told by the host of SKILLS_REPO",
+        help: "The forge that has the repository: github, gitea, forgejo, gitlab or bitbucket.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "FORGE_API",
+        flag: Some("forge-api"),
+        value: "URL",
+        otherwise: "where this forge has it",
+        help: "The base of the forge's API, such as https://git.example/api/v1.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "FORGE_TOKEN",
+        kind: Kind::Secret,
+        value: "TOKEN",
+        help: "The token for the forge's API: commit status and webhook register; never used to fetch.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "COMMIT_STATUS",
+        flag: Some("commit-status"),
+        kind: Kind::Switch,
+        value: "BOOL",
+        default: Some("false"),
+        help: "Shows what a pass came to beside its commit at the forge.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "NOTIFY_URL",
+        kind: Kind::Secret,
+        value: "URL",
+        help: "Where a notice is posted when a skill is held, mended or condemned, and when passes are guarded, \
+               stalled or have failed for an hour.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "NOTIFY_FORMAT",
+        flag: Some("notify-format"),
+        value: "FORMAT",
+        otherwise: "told by the host of NOTIFY_URL, else json",
+        help: "The form of a notice: json, slack or discord.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "ON_APPLIED",
+        flag: Some("on-applied"),
+        value: "CMD",
+        help: "A command that runs after a pass that changed something, with the pass report on stdin; it sees PATH \
+               and variables that begin with APPLIED_.",
+        ..PLAIN
+    },
+    Setting {
+        variable: "ON_APPLIED_TIMEOUT",
+        flag: Some("on-applied-timeout"),
+        value: "DURATION",
+        default: Some("1m"),
+        help: "How long ON_APPLIED may take.",
         ..PLAIN
     },
     Setting {
@@ -364,15 +534,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: Some("neo4j-uri"),
         value: "URI",
         help: "The Neo4j that the audit is projected to, such as neo4j://host:7687.",
-        not_yet: Some("project the audit to Neo4j"),
         ..PLAIN
     },
     Setting {
         variable: "NEO4J_USER",
         flag: Some("neo4j-user"),
         value: "NAME",
+        otherwise: "neo4j",
         help: "The user of Neo4j.",
-        not_yet: Some("project the audit to Neo4j"),
         ..PLAIN
     },
     Setting {
@@ -380,7 +549,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Secret,
         value: "PASSWORD",
         help: "The password of NEO4J_USER.",
-        not_yet: Some("project the audit to Neo4j"),
         ..PLAIN
     },
     Setting {
@@ -389,7 +557,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "NAME",
         otherwise: "the server's default",
         help: "The database of Neo4j.",
-        not_yet: Some("project the audit to Neo4j"),
+        ..PLAIN
+    },
+    Setting {
+        variable: "NEO4J_CA",
+        flag: Some("neo4j-ca"),
+        value: "FILE",
+        otherwise: "the system's",
+        help: "The authorities (PEM) that the certificate of Neo4j must come from, with +s in NEO4J_URI.",
         ..PLAIN
     },
     Setting {

@@ -48,6 +48,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.timing.pass_timeout, Duration::from_secs(600));
     assert_eq!(settings.timing.drift_keep, Duration::from_secs(90 * 86_400));
     assert_eq!(settings.limits.max_repo_bytes, 10 << 30);
+    assert_eq!(settings.limits.max_fetch_memory, 2 << 30);
     assert_eq!(settings.limits.drift_max_bytes, 1 << 30);
     assert_eq!(settings.rules.prune_limit, PruneLimit(50));
     assert_eq!(settings.rules.scan_block, Some(Severity::Critical));
@@ -79,8 +80,10 @@ fn every_setting_refuses_what_it_cannot_be_and_says_what_it_expects() {
         ("LOCK_WAIT", &["0", "0s", "2m"], "-1s", "a duration, `0` or such as"),
         ("PASS_TIMEOUT", &["10m"], "x", "a duration above zero"),
         ("MAX_REPO_BYTES", &["10GiB", "64MB", "1000", "5 kib"], "10XB", "a size above zero"),
+        ("MAX_FETCH_MEMORY", &["512MiB", "2GiB"], "much", "a size above zero"),
         ("DRIFT_MAX_BYTES", &["1k"], "99999999999TiB", "a size above zero"),
         ("DRIFT_KEEP", &["90d"], "ninety days", "a duration above zero"),
+        ("AUDIT_KEEP", &["365d"], "for ever", "a duration above zero"),
         ("REQUIRE_MOUNT", &["true", "0", "off"], "maybe", "`true` or `false`"),
         ("STRICT", &["TRUE"], "2", "`true` or `false`"),
         ("ADOPT", &["yes"], "y", "`true` or `false`"),
@@ -89,11 +92,22 @@ fn every_setting_refuses_what_it_cannot_be_and_says_what_it_expects() {
         ("LAYOUT", &["mirror", "folder"], "flat", "`mirror` or `folder`"),
         ("PRUNE_LIMIT", &["50%", "0", "100%"], "101%", "a share from `0%` to `100%`"),
         ("REWIND", &["accept", "refuse"], "reject", "`accept` or `refuse`"),
+        ("VERIFY", &["none"], "yes", "`none`, `ssh`, `pgp` or `any`"),
+        ("VERIFY_MODE", &["head", "range"], "all", "`head` or `range`"),
+        ("SSH_AGENT", &["false"], "maybe", "`true` or `false`"),
+        ("GITHUB_APP_ID", &[], "a/b", "an id such as `123456`"),
+        ("GITHUB_API_URL", &["https://git.example/api/v3"], "api.github.com", "an API's base such as"),
         ("SCAN_BLOCK", &["critical", "none"], "all", "`critical`, `high`, `medium`, `low` or `none`"),
         ("ON_CONDEMNED", &["keep", "remove"], "drop", "`keep` or `remove`"),
         ("UNOWNED", &["keep", "quarantine"], "remove", "`keep` or `quarantine`"),
         ("GITHUB_WEBHOOK_SECRET", &["0123456789abcdef"], "short", "one or two secrets"),
         ("NEO4J_URI", &["neo4j://h:7687", "bolt+s://h"], "http://h", "a URI such as `neo4j://host:7687`"),
+        ("FORGE", &["github", "forgejo"], "gogs", "`gitlab` or `bitbucket`"),
+        ("FORGE_API", &["https://h/api/v1", "http://127.0.0.1:1/x"], "http://h/api", "INSECURE_HTTP"),
+        ("COMMIT_STATUS", &["false"], "maybe", "`true` or `false`"),
+        ("NOTIFY_URL", &["https://h/x"], "http://h/s3cret", "https://"),
+        ("NOTIFY_FORMAT", &["json", "slack", "discord"], "teams", "`json`, `slack` or `discord`"),
+        ("ON_APPLIED_TIMEOUT", &["90s"], "0s", "a duration above zero"),
         ("HOST", &["::", "127.0.0.1", "[::1]"], "localhost", "an IP address"),
         ("SKILL_SYNC_PORT", &["0", "65535"], "65536", "a port from `0` to `65535`"),
         ("CHILD_USER", &["1000:1000"], "node", "`UID:GID` in numbers"),
@@ -111,6 +125,31 @@ fn every_setting_refuses_what_it_cannot_be_and_says_what_it_expects() {
         let secret = table::find(variable).is_some_and(|setting| setting.kind == Kind::Secret);
         assert_eq!(error.contains(&format!("`{refused}`")), !secret, "{error}");
     }
+}
+
+#[test]
+fn a_commit_status_that_could_never_be_set_stops_the_start() {
+    let on = ("COMMIT_STATUS", "true");
+    let error = bad(&[("SKILLS_REPO", "https://git.example/o/r"), on]);
+    assert!(error.starts_with("COMMIT_STATUS: which forge is at git.example"), "{error}");
+    let error = bad(&[("SKILLS_REPO", "https://github.com/o/r"), on]);
+    assert!(error.contains("FORGE_TOKEN: not set") && error.contains("Commit statuses"), "{error}");
+    let error = bad(&[("SKILLS_REPO", "/srv/skills"), on, ("FORGE_TOKEN", "t")]);
+    assert!(error.contains("no forge knows it"), "{error}");
+    good(&[("SKILLS_REPO", "https://github.com/o/r"), on, ("FORGE_TOKEN", "t")]);
+}
+
+#[test]
+fn the_command_after_a_pass_sees_what_is_named_for_it() {
+    let settings =
+        good(&[("ON_APPLIED", "/bin/tell  now"), ("APPLIED_KEY", "k"), ("PATH", "/bin"), ("HOME", "/")]);
+    let command = settings.on_applied.expect("a command");
+    assert_eq!(command.command, ["/bin/tell", "now"]);
+    let names: Vec<_> =
+        command.environment.iter().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
+    assert_eq!(names, ["APPLIED_KEY", "PATH"]);
+    assert_eq!(command.timeout, Duration::from_secs(60));
+    assert_eq!(format!("{command:?}"), "OnApplied { program: Some(\"/bin/tell\"), .. }");
 }
 
 #[test]
@@ -179,7 +218,17 @@ fn a_secret_is_given_in_a_variable_or_in_a_file_but_not_in_both() {
         .collect();
     assert_eq!(
         named,
-        ["GITHUB_TOKEN", "GIT_PASSWORD", "GITHUB_WEBHOOK_SECRET", "API_TOKEN", "NEO4J_PASSWORD"]
+        [
+            "GITHUB_TOKEN",
+            "GIT_PASSWORD",
+            "GITHUB_APP_PRIVATE_KEY",
+            "SSH_KEY_PASSPHRASE",
+            "GITHUB_WEBHOOK_SECRET",
+            "FORGE_TOKEN",
+            "NOTIFY_URL",
+            "API_TOKEN",
+            "NEO4J_PASSWORD"
+        ]
     );
     for variable in named {
         let file = format!("{variable}_FILE");
@@ -250,14 +299,62 @@ fn unknown_variables_with_our_prefixes_are_warned_of() {
 
 #[test]
 fn a_setting_that_is_not_honoured_yet_is_warned_of() {
-    let said = warnings(&[("SSH_KNOWN_HOSTS", "hosts"), ("UNOWNED", "keep"), ("SSH_KEY", "key")]);
-    assert_eq!(
-        said,
-        [
-            "SSH_KEY is set, but this version does not fetch over SSH yet",
-            "SSH_KNOWN_HOSTS is set, but this version does not fetch over SSH yet",
-        ]
+    let said = warnings(&[("NEO4J_URI", "neo4j://h"), ("UNOWNED", "keep")]);
+    assert_eq!(said, ["NEO4J_URI is set, but this version does not project the audit to Neo4j yet"]);
+}
+
+#[test]
+fn an_agent_is_used_only_where_it_is_wanted_and_there() {
+    let socket = ("SSH_AUTH_SOCK", "/run/agent");
+    assert_eq!(good(&[socket]).ssh.agent, None);
+    assert_eq!(good(&[socket, ("SSH_AGENT", "true")]).ssh.agent, Some(PathBuf::from("/run/agent")));
+    assert!(bad(&[("SSH_AGENT", "true")]).contains("SSH_AUTH_SOCK does not say where it is"));
+    for path in ["/a\"b", "/a\\b", "/${HOME}/key"] {
+        assert!(bad(&[("SSH_KEY", path)]).contains("a file whose path ssh can be told"), "{path}");
+    }
+}
+
+#[test]
+fn an_app_is_whole_and_stands_alone() {
+    let key =
+        ("GITHUB_APP_PRIVATE_KEY", "-----BEGIN RSA PRIVATE KEY-----\\nAAAA\\n-----END RSA PRIVATE KEY-----");
+    let app = [("GITHUB_APP_ID", "12"), ("GITHUB_APP_INSTALLATION_ID", "34"), key];
+    assert!(matches!(good(&app).credentials, Credentials::App(_)));
+    assert!(bad(&app[..2]).contains("set all three"));
+    assert!(bad(&[app[0], app[1], app[2], ("GITHUB_TOKEN", "t")]).contains("not both"));
+    assert!(!bad(&[("GITHUB_APP_PRIVATE_KEY", "hunter2")]).contains("hunter2"));
+    assert!(bad(&[("GITHUB_API_URL", "http://api.example")]).contains("an API's base"));
+    good(&[("GITHUB_API_URL", "http://127.0.0.1:3000/api/v3")]);
+}
+
+#[test]
+fn the_standard_variables_name_the_proxies_and_no_password_is_repeated() {
+    let settings = good(&[("HTTPS_PROXY", "http://u:hunter2@proxy:3128"), ("no_proxy", "a.example")]);
+    assert!(settings.route != good(&[]).route && !format!("{settings:?}").contains("hunter2"));
+    let error = bad(&[("https_proxy", "socks5://u:hunter2@proxy")]);
+    assert!(
+        error.contains("https_proxy") && error.contains("a proxy such as") && !error.contains("hunter2"),
+        "{error}"
     );
+}
+
+#[test]
+fn what_must_be_signed_wants_to_know_by_whom_and_refuses_rewinds() {
+    assert_eq!(good(&[]).verify, None);
+    for (word, file) in [("ssh", "VERIFY_SIGNERS"), ("pgp", "VERIFY_KEYRING")] {
+        assert!(bad(&[("VERIFY", word)]).contains(&format!("set {file}")));
+        assert!(good(&[("VERIFY", word), (file, "f")]).verify.is_some());
+        good(&[("VERIFY", "any"), (file, "f")]);
+    }
+    assert!(bad(&[("VERIFY", "any")]).contains("VERIFY_KEYRING or both"));
+    let rewind = |variables: &[(&str, &str)]| {
+        let mut all = vec![REPOSITORY];
+        all.extend(variables);
+        good(&all).options(PathBuf::from("/s"), Vec::new()).expect("a repository is set").rewind
+    };
+    let signed = [("VERIFY", "ssh"), ("VERIFY_SIGNERS", "f")];
+    assert_eq!((rewind(&[]), rewind(&signed)), (Rewind::Accept, Rewind::Refuse));
+    assert_eq!(rewind(&[signed[0], signed[1], ("REWIND", "accept")]), Rewind::Accept);
 }
 
 #[test]

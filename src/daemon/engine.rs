@@ -6,9 +6,9 @@ use std::time::Duration;
 use reconciler::cancel::Cancel;
 use reconciler::ids::{PassId, Timestamp};
 use reconciler::observed::Vigil;
-use reconciler::orders::{Actor, Command, OrderError, Orders};
+use reconciler::orders::{Command, OrderError, Orders, Word};
 use reconciler::reconcile::{Engine, OpenError};
-use reconciler::record::Inventory;
+use reconciler::record::{Anchor, Inventory};
 use reconciler::report::{Diff, PassReport, StagesMs, error_text};
 use reconciler::trigger::Trigger;
 use tokio::sync::watch;
@@ -95,6 +95,15 @@ impl Passes {
         }
     }
 
+    /// Names the end of the audit after a pass that changed something: the log is kept elsewhere, and tells
+    /// a record that was cut short.
+    fn log_anchor(&mut self, report: &PassReport) {
+        let Some(engine) = self.engine.as_mut().filter(|_| !report.changes.is_empty()) else { return };
+        if let (Voice::Log, Ok(Anchor { chain, seq, hash, .. })) = (self.voice, engine.record().anchor()) {
+            tracing::info!(pass = report.pass.0, chain, seq, %hash, "the audit ends at");
+        }
+    }
+
     /// The line that shows how far a first clone is; later fetches are over before one could read it.
     fn progress(&self) -> Progress {
         Progress::new(self.voice != Voice::Log && self.served.revision.is_none())
@@ -128,6 +137,7 @@ impl Passes {
             quarantined: Vec::new(),
             unowned: Vec::new(),
             error: Some(error_text(error)),
+            signer: None,
             note: None,
             retry_after: None,
         }
@@ -138,11 +148,16 @@ impl Reconciler for Passes {
     fn pass(&mut self, trigger: Trigger, cancel: &Cancel) -> Passed {
         let report = self.run(trigger, cancel);
         self.refresh(&report);
+        self.log_anchor(&report);
         Passed { report, served: self.served(), audit_records: self.audit_records() }
     }
 
-    fn command(&mut self, command: &Command, actor: Actor) -> Result<Orders, OrderError> {
-        self.engine(&Cancel::new())?.command(command, actor)
+    fn command(&mut self, command: &Command, word: Word) -> Result<Orders, OrderError> {
+        self.engine(&Cancel::new())?.command(command, word)
+    }
+
+    fn asks_server(&mut self) -> bool {
+        self.engine.as_ref().is_none_or(Engine::asks_server)
     }
 
     fn look(&mut self, cancel: &Cancel) -> Result<Diff, NoDiff> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reconciler::orders::{Actor, Command, OrderError, Orders};
+use reconciler::orders::{Command, OrderError, Orders, Word};
 use reconciler::report::{Diff, PassReport};
 use reconciler::trigger::Trigger;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -34,7 +34,7 @@ pub(super) enum Order {
 /// An operator's order on its way to the engine.
 pub(super) struct Given {
     pub(super) command: Command,
-    pub(super) actor: Actor,
+    pub(super) word: Word,
     /// Hears whether it was taken, and what stands then.
     pub(super) taken: oneshot::Sender<Result<Orders, OrderError>>,
     /// Waits for the pass after it.
@@ -126,10 +126,10 @@ impl Handle {
     ///
     /// # Errors
     /// What the engine says, and [`Stopped`] once the service ends.
-    pub(crate) async fn command(&self, command: Command, actor: Actor) -> Result<Taken, CommandError> {
+    pub(crate) async fn command(&self, command: Command, word: Word) -> Result<Taken, CommandError> {
         let (taken, answered) = oneshot::channel();
         let (answer, report) = oneshot::channel();
-        self.order(Order::Command(Given { command, actor, taken, answer })).await?;
+        self.order(Order::Command(Given { command, word, taken, answer })).await?;
         let orders = answered.await.map_err(|_| Stopped)??;
         Ok(Taken { orders, report })
     }

@@ -4,7 +4,7 @@
 use std::sync::mpsc as blocking;
 
 use reconciler::ids::PassId;
-use reconciler::orders::{Confirmation, Suspension};
+use reconciler::orders::{Actor, Confirmation, Suspension};
 use reconciler::report::{Remedy, StagesMs};
 
 use super::*;
@@ -30,6 +30,7 @@ pub(crate) fn report(trigger: Trigger, outcome: Outcome) -> PassReport {
         quarantined: Vec::new(),
         unowned: Vec::new(),
         error: None,
+        signer: None,
         note: None,
         retry_after: None,
     }
@@ -42,6 +43,8 @@ pub(crate) struct Script {
     gate: blocking::Receiver<Step>,
     remembered: mpsc::UnboundedSender<Vec<String>>,
     passes: u64,
+    /// The next pass needs nothing of the server: in these stories that is what `resume` brings.
+    offline: bool,
 }
 
 enum Step {
@@ -69,20 +72,33 @@ impl Reconciler for Script {
         Passed { report, served: Arc::new(served), audit_records: 0 }
     }
 
-    fn command(&mut self, command: &Command, actor: Actor) -> Result<Orders, OrderError> {
+    fn command(&mut self, command: &Command, word: Word) -> Result<Orders, OrderError> {
+        let Word { actor, reason, .. } = word;
         match command {
+            Command::Reconcile => Ok(Orders::default()),
             Command::Rollback { revision } => Err(OrderError::Malformed { text: revision.clone() }),
             Command::Confirm { .. } => {
                 let (commit, at) = ("c".repeat(40).parse().expect("an id"), Timestamp::from_millis(0));
-                Ok(Orders { confirmed: Some(Confirmation { commit, actor, at }), ..Orders::default() })
+                Ok(Orders {
+                    confirmed: Some(Confirmation { commit, actor, at, reason }),
+                    ..Orders::default()
+                })
             }
-            Command::Suspend { reason, .. } => {
-                let (at, reason) = (Timestamp::from_millis(0), reason.clone());
+            Command::Suspend { .. } => {
+                let at = Timestamp::from_millis(0);
                 let suspended = Suspension { actor, at, until: None, reason };
                 Ok(Orders { suspended: Some(suspended), ..Orders::default() })
             }
-            Command::Resume => Ok(Orders::default()),
+            Command::Resume => {
+                self.offline = true;
+                Ok(Orders::default())
+            }
+            Command::Reproject { .. } => Ok(Orders::default()),
         }
+    }
+
+    fn asks_server(&mut self) -> bool {
+        !std::mem::take(&mut self.offline)
     }
 
     fn look(&mut self, cancel: &Cancel) -> Result<Diff, NoDiff> {
@@ -90,7 +106,7 @@ impl Reconciler for Script {
         let remedy = match self.gate.recv().expect("the story goes on") {
             Step::End(outcome, _) if outcome.is_converged() => {
                 let (changes, held, kept, warnings, unowned) = Default::default();
-                return Ok(Diff { revision: None, changes, held, kept, warnings, unowned });
+                return Ok(Diff { revision: None, guard: None, changes, held, kept, warnings, unowned });
             }
             Step::End(Outcome::Guarded, _) => Remedy::Confirm,
             Step::End(..) => Remedy::Retry(None),
@@ -134,6 +150,7 @@ impl Story {
             gate: gate_from,
             remembered: remembered_to,
             passes: 0,
+            offline: false,
         };
         let intervals = Intervals { poll: POLL, recheck: POLL * 12 };
         let told = (Metrics::new(), Voice::Log);
@@ -247,6 +264,30 @@ async fn a_failed_pass_is_tried_again_soon_and_no_trigger_shortens_retry_after()
     story.handle.trigger(Trigger::Manual).await.expect("the daemon runs");
     assert_eq!(story.next().await, Trigger::Manual);
     assert!(told.elapsed() >= Duration::from_secs(40), "{:?}", told.elapsed());
+    story.end(Outcome::InSync).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_is_taken_while_the_server_asked_us_to_wait_and_its_pass_only_where_it_needs_no_server() {
+    let mut story = Story::begin();
+    story.next().await;
+    let told = tokio::time::Instant::now();
+    story.end_with(Step::End(Outcome::Failed, Some(Duration::from_secs(40)))).await;
+
+    let word = || Word::from(Actor::api());
+    let suspended = story.handle.command(Command::Suspend { lasting: None }, word()).await;
+    assert!(suspended.is_ok_and(|taken| taken.orders.suspended.is_some()));
+    assert!(told.elapsed() < Duration::from_secs(1) && story.nothing_runs(), "its pass waits");
+
+    let resumed = story.handle.command(Command::Resume, word()).await;
+    assert!(resumed.is_ok());
+    assert_eq!(story.next().await, Trigger::Manual);
+    assert!(told.elapsed() < Duration::from_secs(1), "{:?}", told.elapsed());
+    story.end(Outcome::Applied).await;
+
+    story.handle.trigger(Trigger::Manual).await.expect("the daemon runs");
+    assert_eq!(story.next().await, Trigger::Manual);
+    assert!(told.elapsed() >= Duration::from_secs(40), "that pass did not end the pause");
     story.end(Outcome::InSync).await;
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct View {
     pub served: Arc<Served>,
     /// The last report; none before the first pass ended.
     pub report: Option<Arc<PassReport>>,
+    /// The last report of a pass that changed something; none before the first.
+    pub changed: Option<Arc<PassReport>>,
     /// The pass that runs.
     pub running: Option<Running>,
     /// How many passes have begun: it tells one running pass from the next.
@@ -54,7 +56,7 @@ pub(crate) struct View {
 impl View {
     pub(super) fn new(served: Arc<Served>) -> Self {
         let since = Timestamp::now();
-        Self { served, report: None, running: None, begun: 0, next_pass_at: None, since }
+        Self { served, report: None, changed: None, running: None, begun: 0, next_pass_at: None, since }
     }
 
     /// Why the last pass came to nothing, and since when; none where it did not.
@@ -78,6 +80,9 @@ impl View {
     pub(super) fn end(&mut self, report: Arc<PassReport>, served: Arc<Served>, next_pass_at: Timestamp) {
         if self.report.as_ref().is_none_or(|before| before.outcome != report.outcome) {
             self.since = Timestamp::now();
+        }
+        if !report.changes.is_empty() {
+            self.changed = Some(Arc::clone(&report));
         }
         self.report = Some(report);
         self.served = served;

@@ -9,6 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use reconciler::ids::SkillId;
+use reconciler::orders::{Actor, Command, Word};
 use reconciler::record::{AuditRecord, PassRow};
 use reconciler::status::Status;
 use reconciler::tree::SkillVersion;
@@ -17,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Service;
-use super::auth::{self, Access};
+use super::auth::{self, Access, Peer};
 use super::error::Problem;
 
 /// How many rows a page of the history holds where nobody says.
@@ -86,15 +87,52 @@ impl<T: serde::de::DeserializeOwned> FromRequestParts<Arc<Service>> for Asked<T>
 pub(super) struct Wait {
     #[serde(default)]
     pub(super) wait: bool,
+    /// The pass goes through a closed sync window.
+    #[serde(default)]
+    pub(super) force: bool,
+}
+
+/// What is said with a request for a pass, in its query: a trigger has no body.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    #[serde(default)]
+    wait: bool,
+    #[serde(default)]
+    force: bool,
+    reason: Option<String>,
+}
+
+/// Who calls, as the audit has it.
+pub(super) struct Caller(pub(super) Actor);
+
+impl Caller {
+    pub(super) fn of(parts: &Parts) -> Self {
+        Self(parts.extensions.get::<Peer>().copied().map_or_else(Actor::api, Peer::actor))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self::of(parts))
+    }
 }
 
 /// `POST /reconcile`: brings a pass; with `?wait=true` the answer is the report of one whose fetch
-/// began after the request.
+/// began after the request, and with `?force=true` it goes through a closed sync window.
 pub(super) async fn reconcile(
     _: MayChange,
-    Asked(asked): Asked<Wait>,
+    Caller(actor): Caller,
+    Asked(asked): Asked<Wanted>,
     State(service): State<Arc<Service>>,
 ) -> Result<Response, Problem> {
+    if asked.force {
+        let word = Word { actor, reason: asked.reason, force: true };
+        let taken = service.daemon.command(Command::Reconcile, word).await?;
+        return super::orders::answer(taken, asked.wait, None).await;
+    }
     if asked.wait {
         let report = service.daemon.pass(Trigger::Manual).await?;
         return Ok(Json(&*report).into_response());

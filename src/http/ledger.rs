@@ -8,6 +8,7 @@ use reconciler::status::{Failing, SkillCounts, Status, StatusFacts};
 use tokio::sync::watch;
 
 use crate::daemon::{Served, StateDir, View};
+use crate::graph::Projection;
 
 /// Says why the record does not answer.
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +35,18 @@ impl NoRecord {
 pub(crate) struct Ledger {
     state: watch::Receiver<StateDir>,
     facts: StatusFacts,
+    projection: Option<watch::Receiver<Projection>>,
 }
 
 impl Ledger {
     /// Reads the record in the state directory; `facts` is what the settings say of the target.
-    pub(crate) fn new(state: watch::Receiver<StateDir>, facts: StatusFacts) -> Self {
-        Self { state, facts }
+    /// `projection` follows the projector, where there is one.
+    pub(crate) fn new(
+        state: watch::Receiver<StateDir>,
+        facts: StatusFacts,
+        projection: Option<watch::Receiver<Projection>>,
+    ) -> Self {
+        Self { state, facts, projection }
     }
 
     /// The status: what the record says, with what only the running service knows. Where there is no
@@ -47,7 +54,8 @@ impl Ledger {
     pub(crate) fn status(&self, view: &View) -> Status {
         let reconciling = view.running.map(|running| running.at);
         let (next_pass_at, failing) = (view.next_pass_at, view.failing());
-        let facts = StatusFacts { reconciling, next_pass_at, failing, ..self.facts.clone() };
+        let projection = self.projection.as_ref().map(|told| told.borrow().facts());
+        let facts = StatusFacts { reconciling, next_pass_at, failing, projection, ..self.facts.clone() };
         let read = self.record().and_then(|record| Ok(Status::read(&record, &facts)?));
         read.unwrap_or_else(|error| unrecorded(facts, &error, view))
     }

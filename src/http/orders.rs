@@ -9,14 +9,14 @@ use axum::extract::{FromRequest, FromRequestParts as _, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use reconciler::ids::CommitId;
-use reconciler::orders::{Actor, Command};
+use reconciler::orders::{Command, Word};
+use reconciler::record::Evidence;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::Service;
-use super::api::{Asked, MayChange, Wait};
-use super::auth::Peer;
+use super::api::{Asked, Caller, MayChange, Wait};
 use super::error::Problem;
 use super::limits::BodyError;
 
@@ -25,32 +25,32 @@ const BODY: usize = 16 << 10;
 
 /// An order: who gives it, whether the pass after it is waited for, and what is said.
 pub(super) struct Given<T> {
-    actor: Actor,
+    word: Word,
     wait: bool,
     said: T,
 }
 
-impl<T: DeserializeOwned> FromRequest<Arc<Service>> for Given<T> {
+impl<T: DeserializeOwned + Reasoned> FromRequest<Arc<Service>> for Given<T> {
     type Rejection = Problem;
 
     /// Nobody's body is read before it is known that they may change something.
     async fn from_request(request: Request, service: &Arc<Service>) -> Result<Self, Problem> {
         let (mut head, body) = request.into_parts();
         MayChange::from_request_parts(&mut head, service).await?;
-        let Asked(Wait { wait }) = Asked::from_request_parts(&mut head, service).await?;
-        let peer = head.extensions.get::<Peer>().copied();
-        let actor = peer.map_or_else(Actor::api, Peer::actor);
+        let Asked(Wait { wait, force }) = Asked::from_request_parts(&mut head, service).await?;
+        let Caller(actor) = Caller::of(&head);
         let read = service.bodies.read(body, BODY, service.limits.patience, false).await;
         let bytes = read.map_err(not_read)?.bytes;
         // An order that says nothing more needs no body.
         let text = if bytes.is_empty() { b"{}".as_slice() } else { &bytes };
-        let said = serde_json::from_slice(text).map_err(|error| {
+        let mut said: T = serde_json::from_slice(text).map_err(|error| {
             Problem::new(
                 StatusCode::BAD_REQUEST,
                 format!("the body is not the JSON that was expected: {error}"),
             )
         })?;
-        Ok(Self { actor, wait, said })
+        let word = Word { actor, reason: said.reason(), force };
+        Ok(Self { word, wait, said })
     }
 }
 
@@ -65,11 +65,18 @@ fn not_read(error: BodyError) -> Problem {
     }
 }
 
-/// A revision, and nothing else.
+/// What may say why.
+pub(super) trait Reasoned {
+    /// Why, taken out of it.
+    fn reason(&mut self) -> Option<String>;
+}
+
+/// A revision, and why.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Revision {
     revision: String,
+    reason: Option<String>,
 }
 
 /// How long, and why.
@@ -81,18 +88,44 @@ pub(super) struct Pause {
     reason: Option<String>,
 }
 
-/// Nothing.
+/// Why, and nothing else.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}
+pub(super) struct Nothing {
+    reason: Option<String>,
+}
+
+impl Reasoned for Revision {
+    fn reason(&mut self) -> Option<String> {
+        self.reason.take()
+    }
+}
+
+impl Reasoned for Pause {
+    fn reason(&mut self) -> Option<String> {
+        self.reason.take()
+    }
+}
+
+impl Reasoned for Nothing {
+    fn reason(&mut self) -> Option<String> {
+        self.reason.take()
+    }
+}
+
+impl Reasoned for Evidence {
+    fn reason(&mut self) -> Option<String> {
+        None
+    }
+}
 
 /// `POST /confirm {"revision"}`: the commit that waits may be applied.
 pub(super) async fn confirm(
     State(service): State<Arc<Service>>,
     given: Given<Revision>,
 ) -> Result<Response, Problem> {
-    let Given { actor, wait, said: Revision { revision } } = given;
-    let taken = service.daemon.command(Command::Confirm { revision }, actor).await?;
+    let Given { word, wait, said: Revision { revision, .. } } = given;
+    let taken = service.daemon.command(Command::Confirm { revision }, word).await?;
     let commit = taken.orders.confirmed.as_ref().map(|confirmed| confirmed.commit);
     answer(taken, wait, commit).await
 }
@@ -102,8 +135,8 @@ pub(super) async fn rollback(
     State(service): State<Arc<Service>>,
     given: Given<Revision>,
 ) -> Result<Response, Problem> {
-    let Given { actor, wait, said: Revision { revision } } = given;
-    let taken = service.daemon.command(Command::Rollback { revision }, actor).await?;
+    let Given { word, wait, said: Revision { revision, .. } } = given;
+    let taken = service.daemon.command(Command::Rollback { revision }, word).await?;
     let commit = taken.orders.pinned.as_ref().map(|pin| pin.commit);
     answer(taken, wait, commit).await
 }
@@ -113,7 +146,7 @@ pub(super) async fn resume(
     State(service): State<Arc<Service>>,
     given: Given<Nothing>,
 ) -> Result<Response, Problem> {
-    let taken = service.daemon.command(Command::Resume, given.actor).await?;
+    let taken = service.daemon.command(Command::Resume, given.word).await?;
     answer(taken, given.wait, None).await
 }
 
@@ -122,10 +155,19 @@ pub(super) async fn suspend(
     State(service): State<Arc<Service>>,
     given: Given<Pause>,
 ) -> Result<Response, Problem> {
-    let Pause { lasting, reason } = given.said;
-    let lasting = lasting.as_deref().map(duration).transpose()?;
-    let taken = service.daemon.command(Command::Suspend { lasting, reason }, given.actor).await?;
+    let lasting = given.said.lasting.as_deref().map(duration).transpose()?;
+    let taken = service.daemon.command(Command::Suspend { lasting }, given.word).await?;
     Ok(Json(json!({ "suspended": taken.orders.suspended })).into_response())
+}
+
+/// `POST /audit/project {"seq", "hash"}`: the projection of the audit is made again over what disagrees
+/// there, and over nothing else.
+pub(super) async fn reproject(
+    State(service): State<Arc<Service>>,
+    given: Given<Evidence>,
+) -> Result<Response, Problem> {
+    let taken = service.daemon.command(Command::Reproject { evidence: given.said }, given.word).await?;
+    answer(taken, given.wait, None).await
 }
 
 fn duration(text: &str) -> Result<Duration, Problem> {
@@ -138,7 +180,7 @@ fn duration(text: &str) -> Result<Duration, Problem> {
 
 /// With `?wait=true` the report of the pass that heeds the order; else that it is on record, and for
 /// which commit.
-async fn answer(
+pub(super) async fn answer(
     taken: crate::daemon::Taken,
     wait: bool,
     revision: Option<CommitId>,

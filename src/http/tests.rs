@@ -33,9 +33,10 @@ pub(crate) fn record(directory: &Path) -> Ledger {
         reconciling: None,
         next_pass_at: None,
         failing: None,
+        projection: None,
     };
     let (_, state) = tokio::sync::watch::channel(StateDir::Open(directory.to_owned()));
-    Ledger::new(state, facts)
+    Ledger::new(state, facts, None)
 }
 
 pub(crate) const SECRET: &str = "It's a Secret to Everybody";
@@ -74,7 +75,11 @@ impl Site {
         Self { story, router: router(service), metrics, state }
     }
 
-    async fn ask(&self, peer: Peer, mut request: Request<Body>) -> (StatusCode, Response<()>, Value) {
+    pub(crate) async fn ask(
+        &self,
+        peer: Peer,
+        mut request: Request<Body>,
+    ) -> (StatusCode, Response<()>, Value) {
         request.extensions_mut().insert(peer);
         let response = self.router.clone().oneshot(request).await.expect("infallible");
         let (head, body) = response.into_parts();
@@ -84,16 +89,16 @@ impl Site {
         (head.status, Response::from_parts(head, ()), value)
     }
 
-    async fn status_of(&self, peer: Peer, request: Request<Body>) -> u16 {
+    pub(crate) async fn status_of(&self, peer: Peer, request: Request<Body>) -> u16 {
         self.ask(peer, request).await.0.as_u16()
     }
 }
 
-fn from(address: &str) -> Peer {
+pub(crate) fn from(address: &str) -> Peer {
     Peer::Network(SocketAddr::new(address.parse().expect("an address"), 4711))
 }
 
-const FORGE: &str = "192.0.2.7";
+pub(crate) const FORGE: &str = "192.0.2.7";
 
 pub(crate) fn sign(secret: &str, body: &[u8]) -> String {
     use hmac::{Hmac, KeyInit as _, Mac as _};

@@ -25,6 +25,9 @@ impl fmt::Display for Text<'_, PassReport> {
         list(f, style, &report.changes, &report.held)?;
         security(f, style, report)?;
         besides(f, style, &report.warnings, &report.unowned)?;
+        if let Some(signer) = &report.signer {
+            writeln!(f, "  {:7} by {}", style.paint(Tone::Strong, "signed"), Terminal(signer))?;
+        }
         if let Some(note) = &report.note {
             writeln!(f, "  {:7} {}", style.paint(Tone::Notice, "note"), Terminal(note))?;
         }
@@ -39,7 +42,11 @@ impl fmt::Display for Text<'_, Diff> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(diff, style) = *self;
         let (changes, held) = (&diff.changes, &diff.held);
-        let word = if changes.is_empty() { "nothing would change" } else { "would apply" };
+        let word = match (changes.is_empty(), diff.guard.is_some()) {
+            (true, _) => "nothing would change",
+            (false, false) => "would apply",
+            (false, true) => "would apply once confirmed",
+        };
         write!(f, "{}", style.paint(Tone::Strong, word))?;
         if let Some(revision) = diff.revision {
             write!(f, "{} {}", if changes.is_empty() { " at" } else { "" }, revision.short())?;

@@ -135,8 +135,10 @@ impl fmt::Display for Text<'_, Verified> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(verified, style) = *self;
         match verified {
-            Verified::Whole { records, head } => {
-                writeln!(f, "{}: {records} records, head {head}", style.paint(Tone::Good, "whole"))
+            Verified::Whole { records, head, pruned } => {
+                let whole = style.paint(Tone::Good, "whole");
+                let since = pruned.map(|last| format!(" after record {last}, which a checkpoint signed off"));
+                writeln!(f, "{whole}: {records} records{}, head {head}", since.unwrap_or_default())
             }
             Verified::Broken { seq, why } => {
                 writeln!(f, "{}: record {seq}: {}", style.paint(Tone::Bad, "broken"), Terminal(why))
@@ -217,7 +219,7 @@ PASS  STARTED                   TRIGGER  OUTCOME      REVISION      CHANGED  HEL
         let why = reconciler::record::Break::Chain;
         let text = Text(&Verified::Broken { seq: 7, why }, Style::Plain).to_string();
         assert!(text.starts_with("broken: record 7: its prev_hash is not"), "{text}");
-        let whole = Verified::Whole { records: 3, head: Digest::of(b"3") };
+        let whole = Verified::Whole { records: 3, head: Digest::of(b"3"), pruned: None };
         assert!(Text(&whole, Style::Plain).to_string().starts_with("whole: 3 records, head 4e07"), "head");
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use reconciler::ids::CommitId;
-use reconciler::status::{Condition, ConditionStatus, ConditionType, Status, SyncState};
+use reconciler::status::{Condition, ConditionStatus, ConditionType, ProjectionState, Status, SyncState};
 
 use super::Text;
 use super::escape::Terminal;
@@ -42,8 +42,21 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
         ("last pass", status.last_pass.map(|pass| pass.to_string())),
         ("next pass", status.next_pass_at.map(|at| at.to_string())),
         ("audit", Some(audit)),
+        ("neo4j", projection(status)),
     ];
     known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// How the projection is, where there is one.
+fn projection(status: &Status) -> Option<String> {
+    let neo4j = &status.audit.neo4j;
+    let since = neo4j.since.map(|since| format!(" since {since}")).unwrap_or_default();
+    let error = neo4j.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+    match neo4j.state {
+        ProjectionState::Off => None,
+        ProjectionState::Ok => Some(format!("ok{since}")),
+        ProjectionState::Behind => Some(format!("{} records behind{since}{error}", neo4j.behind)),
+    }
 }
 
 fn conditions(conditions: &[Condition], style: Style) -> Table {
@@ -76,7 +89,7 @@ fn tone(condition: &Condition) -> Tone {
 #[cfg(test)]
 mod tests {
     use reconciler::ids::Timestamp;
-    use reconciler::status::{AuditStatus, Projection, ProjectionState, SkillCounts};
+    use reconciler::status::{AuditStatus, Projection, SkillCounts};
 
     use super::*;
 
@@ -102,11 +115,7 @@ mod tests {
             last_pass: None,
             next_pass_at: None,
             skills: SkillCounts { serving: 9, held: 1 },
-            audit: AuditStatus {
-                records: 3,
-                head: None,
-                neo4j: Projection { state: ProjectionState::Off, behind: 0 },
-            },
+            audit: AuditStatus { records: 3, head: None, neo4j: Projection::OFF },
         };
         crate::render::assert_shown(
             Text(&status, Style::Plain).to_string(),

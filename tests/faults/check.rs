@@ -227,7 +227,7 @@ pub(crate) fn ended(scene: &Scene, place: &Place, ended: &Ended) -> Problems {
     problems
 }
 
-/// The texts of the system, and of SQLite where it gives none.
+/// The texts of the system; of SQLite where it gives none, and ours where libgit2 gives none.
 const REASONS: &[&str] = &[
     "No space left on device",
     "Input/output error",
@@ -239,6 +239,7 @@ const REASONS: &[&str] = &[
     "disk I/O error",
     "unable to open database file",
     "attempt to write a readonly database",
+    "libgit2 gave no reason; the disk may be full, failing or read-only",
 ];
 
 fn unclear(scene: &Scene, place: &Place, said: &str) -> Problems {
@@ -247,9 +248,7 @@ fn unclear(scene: &Scene, place: &Place, said: &str) -> Problems {
         || scene.old.keys().chain(scene.new.keys()).any(|path| said.contains(path.as_str()))
         || [".skill-sync.md", "staged", "target"].iter().any(|word| said.contains(word))
         || scene.new.keys().filter_map(|path| path.rsplit_once('/')).any(|(parent, _)| said.contains(parent));
-    // In the mirror it is libgit2 that was refused, and it does not always pass the reason on.
-    let is_libgit2 = said.contains("into the mirror") && said.contains("repo.git");
-    let names_reason = is_libgit2 || REASONS.iter().any(|reason| said.contains(reason));
+    let names_reason = REASONS.iter().any(|reason| said.contains(reason));
     if names_place && names_reason {
         Problems::new()
     } else {

@@ -13,11 +13,13 @@
 mod check;
 mod order;
 mod points;
+mod power;
 mod product;
 mod scene;
 mod trace;
 
 use points::{Points, after_crash};
+use power::{Disk, Kind};
 use scene::Scene;
 use trace::{Fault, Process};
 
@@ -131,5 +133,28 @@ fn what_shows_is_durable_before_and_on_record() {
         order::check_itself(&Scene::change());
         order::check(&Scene::everything());
         order::check(&Scene::first());
+    }
+}
+
+#[test]
+fn a_power_cut_leaves_no_empty_and_no_half_file_on_ext4() {
+    the_power_is_cut(Kind::Ext4);
+}
+
+#[test]
+fn a_power_cut_leaves_no_empty_and_no_half_file_on_xfs() {
+    the_power_is_cut(Kind::Xfs);
+}
+
+fn the_power_is_cut(kind: Kind) {
+    if !can_trace() {
+        return;
+    }
+    let Some(disk) = Disk::make(kind) else { return };
+    power::check_itself(&disk);
+    power::cut(&Scene::change(), &disk, is_long());
+    power::cut(&Scene::first(), &disk, is_long());
+    if is_long() {
+        power::cut(&Scene::everything(), &disk, true);
     }
 }

@@ -1,6 +1,6 @@
 //! The product, as the process that people run: scrubbed environment, real binary, alone or traced.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,12 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-/// The binary.
-const BINARY: &str = env!("CARGO_BIN_EXE_skill-sync");
+/// The binary: the one that was built with this test, or the one that `SKILL_SYNC_TEST_BINARY` names, such
+/// as the release build that is shipped.
+fn binary() -> OsString {
+    let named = std::env::var_os("SKILL_SYNC_TEST_BINARY");
+    named.unwrap_or_else(|| env!("CARGO_BIN_EXE_skill-sync").into())
+}
 
 /// The binary and its settings.
 pub(crate) struct Product {
@@ -57,14 +61,14 @@ impl Product {
 
     /// Runs a verb to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
-        let output = self.in_environment(Command::new(BINARY).args(arguments)).output();
+        let output = self.in_environment(Command::new(binary()).args(arguments)).output();
         Ended::of(&output.expect("the binary starts"))
     }
 
     /// One pass under strace, with these options of strace's.
     pub(crate) fn traced_once(&self, options: &[&OsStr]) -> Ended {
         let mut strace = Command::new("strace");
-        let strace = strace.args(options).args([BINARY, "once", "-o", "json"]);
+        let strace = strace.args(options).arg(binary()).args(["once", "-o", "json"]);
         Ended::of(&self.in_environment(strace).output().expect("strace starts"))
     }
 
@@ -72,7 +76,7 @@ impl Product {
     /// is counted in it.
     pub(crate) fn traced_fetch(&self, mirror: &Path, options: &[&OsStr]) -> Ended {
         let mut strace = Command::new("strace");
-        let strace = strace.args(options).args([BINARY, "fetch-child"]).env_clear();
+        let strace = strace.args(options).arg(binary()).arg("fetch-child").env_clear();
         let strace = strace.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = strace.spawn().expect("strace starts");
         let request = json!({

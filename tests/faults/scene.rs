@@ -139,13 +139,22 @@ impl Scene {
 
     /// A fresh copy.
     pub(crate) fn copy(&self) -> Place {
-        let place = self.place(&format!("copy-{}", self.copies.fetch_add(1, Ordering::Relaxed)));
+        self.copy_to(self.scratch.path())
+    }
+
+    /// A fresh copy in some directory.
+    pub(crate) fn copy_to(&self, directory: &Path) -> Place {
+        let name = format!("copy-{}", self.copies.fetch_add(1, Ordering::Relaxed));
+        let place = self.place_at(directory.join(name));
         copy_directory(&self.base().directory, &place.directory);
         place
     }
 
     fn place(&self, name: &str) -> Place {
-        let directory = self.scratch.path().join(name);
+        self.place_at(self.scratch.path().join(name))
+    }
+
+    fn place_at(&self, directory: PathBuf) -> Place {
         fs::create_dir_all(&directory).expect("a directory");
         let product = Product::new(&self.origin(), &directory.join("data/skills"));
         Place { directory, product }

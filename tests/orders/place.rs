@@ -1,6 +1,6 @@
 //! A repository, a target and the binary between them.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -173,11 +173,16 @@ impl Place {
 
     /// A service for this place, ready to be asked.
     pub(crate) fn serve(&self, variables: &[(&str, &str)]) -> Service {
+        self.serve_with(0, variables)
+    }
+
+    /// The same where its passes end with this exit code.
+    pub(crate) fn serve_with(&self, code: i32, variables: &[(&str, &str)]) -> Service {
         let log = std::fs::File::create(self.path("log")).expect("a log");
         let mut command = self.command(&["run", "--log-format", "json"]);
         let child = command.envs(variables.iter().copied()).stderr(log).spawn().expect("it starts");
         let service = Service { child, log: self.path("log") };
-        until("the service answers", || self.run(&["reconcile", "--wait"]).code == 0);
+        until("the service answers", || self.run(&["reconcile", "--wait"]).code == code);
         service
     }
 }
@@ -191,6 +196,29 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).expect("a log")
+    }
+
+    /// Asks it over HTTP, with the token of these stories; gives the status and the body.
+    pub(crate) fn post(&self, path: &str, body: &str) -> (u16, Value) {
+        let mut stream = std::net::TcpStream::connect(self.address()).expect("a connection");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer a-token-of-ours\r\n"
+        );
+        write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        (status, serde_json::from_str(body).unwrap_or_default())
+    }
+
+    /// What of its memory is resident, in KiB.
+    #[allow(dead_code, reason = "a bench asks")]
+    pub(crate) fn memory(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        resident.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     /// Where it listens.

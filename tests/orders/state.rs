@@ -195,3 +195,54 @@ fn a_database_that_is_gone_is_no_new_beginning() {
     assert_eq!(contents(&place.path("skills")), before);
     place.once(0);
 }
+
+#[test]
+fn a_restored_backup_of_the_volume_is_told_and_waits_for_a_word() {
+    let (place, _) = Place::with(&["a", "b"]);
+    place.once(0);
+    copy(&place.path("skills"), &place.path("backup"));
+    place.write("a", "two");
+    let newest = place.commit();
+    place.once(0);
+    place.once(0);
+    fs::remove_dir_all(place.path("skills")).unwrap();
+    copy(&place.path("backup"), &place.path("skills"));
+
+    let guarded = place.once(4);
+    let text = guarded.error();
+    let told = "pass 2 wrote the volume last and the volume names pass 1: the volume is older than the state directory";
+    assert!(text.starts_with(told) && text.ends_with(&format!("confirm revision {newest}")), "{text}");
+    assert!(place.serves("a", "one"), "nothing was changed");
+    place.once(4);
+    place.ends(&["confirm", &newest[..7]], 0);
+    assert!(place.serves("a", "two"));
+
+    // Where the sentinel alone is old the word is asked for once.
+    fs::copy(place.path("backup/.skill-sync.md"), place.path("skills/.skill-sync.md")).unwrap();
+    place.once(4);
+    place.ends(&["confirm", &newest[..7]], 0);
+    assert_eq!(place.once(0).json()["outcome"], "in_sync");
+}
+
+#[test]
+fn a_copied_or_moved_state_directory_goes_on_with_its_target() {
+    let place = served();
+    for whole in ["copied", "moved"] {
+        let to = place.path(whole);
+        fs::create_dir(&to).unwrap();
+        match whole {
+            "copied" => {
+                copy(&place.path("skills"), &to.join("skills"));
+                copy(&place.state(), &to.join(".skill-sync"));
+            }
+            _ => {
+                fs::rename(place.path("skills"), to.join("skills")).unwrap();
+                fs::rename(place.state(), to.join(".skill-sync")).unwrap();
+            }
+        }
+        let target = to.join("skills").display().to_string();
+        let next = place.run_with(&["once", "-o", "json"], &[("SKILLS_DIR", &target)]);
+        assert_eq!((next.code, &next.json()["outcome"]), (0, &"in_sync".into()), "{whole}: {next:?}");
+        assert_eq!(next.json()["pass"], 3, "{whole}: it goes on where it was");
+    }
+}

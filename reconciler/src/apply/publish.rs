@@ -26,7 +26,8 @@ pub(super) fn publish(staged: &Staged<'_>, cancel: &Cancel) -> Result<Applied, A
     let written = staged.written.iter().map(|written| &written.path);
     staged.target.recent().remember(written.chain(publisher.unlinked.iter().copied()));
     done.and(synced)?;
-    Ok(Applied { known: publisher.stamps() })
+    let signed = !publisher.touched.is_empty();
+    Ok(Applied { known: publisher.stamps(), signed })
 }
 
 struct Publisher<'s> {

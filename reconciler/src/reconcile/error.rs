@@ -9,9 +9,10 @@ use crate::orders::Suspended;
 use crate::policy::PolicyError;
 use crate::record::RecordError;
 use crate::report::Remedy;
-use crate::source::{MirrorError, SourceError};
+use crate::source::{MirrorError, SignatureError, SourceError};
 use crate::target::TargetError;
 use crate::verdict::JudgeError;
+use crate::window::WindowClosed;
 
 /// Says why an engine cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,8 @@ pub enum PassError {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
+    Signature(#[from] SignatureError),
+    #[error(transparent)]
     Mirror(#[from] MirrorError),
     #[error(transparent)]
     Desired(#[from] DesiredError),
@@ -66,6 +69,8 @@ pub enum PassError {
     Cancelled(#[from] Cancelled),
     #[error(transparent)]
     Suspended(#[from] Suspended),
+    #[error(transparent)]
+    WindowClosed(#[from] WindowClosed),
     /// `HOLD=revision`, and not every skill of it may enter.
     #[error(
         "{held} held and HOLD=revision serves a commit whole or not at all: mend what is held, or set \
@@ -83,6 +88,7 @@ impl PassError {
             Self::Target(error) => error.remedy(),
             Self::Policy(error) => error.remedy(),
             Self::Source(error) => error.remedy(),
+            Self::Signature(error) => error.remedy(),
             Self::Mirror(error) => error.remedy(),
             Self::Desired(error) => error.remedy(),
             Self::Judge(error) => error.remedy(),
@@ -90,7 +96,7 @@ impl PassError {
             Self::Apply(error) => error.remedy(),
             Self::Record(error) => error.remedy(),
             Self::Guard(_) => Remedy::Confirm,
-            Self::Suspended(_) => Remedy::Resume,
+            Self::Suspended(_) | Self::WindowClosed(_) => Remedy::Resume,
             Self::Cancelled(_) => Remedy::Retry(None),
             Self::RevisionHeld { .. } => Remedy::Person,
         }

@@ -11,40 +11,59 @@ use crate::desired::{self, Desired};
 use crate::guard::{self, Guard, Passage};
 use crate::ids::{CommitId, PassId, Timestamp};
 use crate::orders::{
-    self, Actor, Command, Confirmation, Named, OrderError, Orders, Pin, Restored, Seen, Suspended,
-    Suspension, Waits,
+    self, Command, Confirmation, Forced, Named, OrderError, Orders, Pin, Restored, Seen, Suspended,
+    Suspension, Waits, Word,
 };
+use crate::plan::SkillAction;
 use crate::record::AppliedSource;
 use crate::report::{Remedy, error_text};
-use crate::source::{self, Ancestry, ByDigits, Fetched, Probe, Progress, Reference, SourceError};
+use crate::source::{
+    self, Ancestry, ByDigits, Claim, Fetched, Probe, Progress, Reference, Signer, SourceError,
+};
 use crate::target::Locked;
+use crate::window::WindowClosed;
 
 impl Engine {
     /// Takes an order: from here on every pass heeds it, after a restart too. Says what stands now.
     ///
     /// # Errors
     /// [`OrderError`]; nothing was recorded then.
-    pub fn command(&mut self, command: &Command, actor: Actor) -> Result<Orders, OrderError> {
+    pub fn command(&mut self, command: &Command, word: Word) -> Result<Orders, OrderError> {
         let at = Timestamp::now();
+        let Word { actor, reason, force } = word;
+        orders::check_reason(reason.as_deref())?;
+        let forced = force.then(|| Forced { actor: actor.clone(), at, reason: reason.clone() });
         match command {
+            Command::Reconcile => {}
             Command::Confirm { revision } => {
                 let commit = self.waiting(revision)?;
-                self.record.confirm(&Confirmation { commit, actor, at })?;
+                self.record.confirm(&Confirmation { commit, actor, at, reason })?;
             }
-            Command::Suspend { lasting, reason } => {
-                orders::check_reason(reason.as_deref())?;
+            Command::Suspend { lasting } => {
                 let until = lasting.map(|lasting| later(at, lasting));
-                self.record.suspend(&Suspension { actor, at, until, reason: reason.clone() })?;
+                self.record.suspend(&Suspension { actor, at, until, reason })?;
             }
             Command::Resume => {
-                self.record.resume(&actor, at)?;
+                self.record.resume(&actor, at, reason.as_deref())?;
             }
             Command::Rollback { revision } => {
                 let commit = self.resolve(revision.parse()?)?;
-                self.record.pin(&Pin { commit, actor, at })?;
+                self.record.pin(&Pin { commit, actor, at, reason })?;
             }
+            Command::Reproject { evidence } => self.record.reproject(evidence, &actor, at)?,
+        }
+        if let Some(forced) = forced {
+            self.record.force(&forced)?;
         }
         Ok(self.record.orders()?)
+    }
+
+    /// Whether the next pass asks the repository's server for something: not where it is to bring back a
+    /// revision that the mirror has.
+    pub fn asks_server(&self) -> bool {
+        let pinned = self.record.orders().ok().and_then(|orders| orders.pinned);
+        let applied = self.record.last_applied().ok().flatten().map(|applied| applied.commit);
+        pinned.is_none_or(|pin| applied == Some(pin.commit) || !self.mirror.has_commit(pin.commit))
     }
 
     /// The commit that a confirmation is for: by its first digits the one that waits, else one of the
@@ -124,17 +143,48 @@ impl Engine {
         Ok(standing)
     }
 
-    /// Begins the record of a pass, above every number that the volume names. A volume that names a pass
-    /// which this record does not know is newer than it: that stands until a person has looked.
+    /// Begins the record of a pass, above every number that the volume names. That volume and record are of
+    /// different times stands until a person has looked.
     pub(super) fn begin(&mut self, target: &Locked<'_>, pass: &mut Pass) -> Result<(), PassError> {
         let found = apply::last_pass(target)?;
-        let newer = found.zip(self.record.newest_pass()?).filter(|(found, known)| found > known);
-        if let Some((found, known)) = newer {
-            self.record.note_restored(Restored { found, known }, pass.started_at)?;
+        if let Some(found) = found {
+            self.compare_with_volume(found, pass.started_at)?;
         }
         pass.id = self.record.begin_beyond(found.unwrap_or_default(), pass.trigger, pass.started_at)?;
         pass.orders = self.standing(pass.started_at)?;
+        if pass.orders.forced.is_some() {
+            self.record.use_force()?;
+        }
         Ok(())
+    }
+
+    /// Tells a volume and a record of different times, as after one of them was restored from a backup: the
+    /// volume names a pass that the record does not know, or an older one than it was signed with.
+    fn compare_with_volume(&mut self, found: PassId, at: Timestamp) -> Result<(), PassError> {
+        let newer = self.record.newest_pass()?.filter(|known| found > *known);
+        let older = self.record.signed()?.filter(|known| found < *known);
+        let Some(known) = newer.or(older) else { return Ok(()) };
+        let restored = Restored { found, known };
+        if self.record.restored_seen()? != Some(restored) {
+            self.record.note_restored(restored, at)?;
+        }
+        Ok(())
+    }
+
+    /// Ends a pass whose sync window is closed, with what waits. What is served is protected all the same:
+    /// a window is there for git's changes, and drift is none.
+    pub(super) fn heed_window(
+        &mut self,
+        target: &Locked<'_>,
+        pass: &mut Pass,
+        cancel: &Cancel,
+    ) -> Result<(), PassError> {
+        let closed = self.options.windows.closed(pass.started_at).filter(|_| pass.orders.forced.is_none());
+        let (Some(closed), Some(step)) = (closed, &pass.step) else { return Ok(()) };
+        let changes = step.plan.changes.iter().filter(|change| change.action != SkillAction::Restore);
+        let closed = WindowClosed::new(closed, step.source.commit, changes.count());
+        self.keep_served(target, pass, cancel)?;
+        Err(closed.into())
     }
 
     /// The commit that this pass looks at: what is followed, or what is pinned. A pinned revision waits
@@ -147,6 +197,7 @@ impl Engine {
     ) -> Result<AppliedSource, PassError> {
         let Some(pin) = pass.orders.pinned.clone() else {
             let fetched = self.fetch_followed(pass, cancel, progress)?;
+            pass.tag = fetched.tag;
             return Ok(self.applying(fetched.reference, fetched.commit));
         };
         let applied = self.record.last_applied()?;
@@ -210,6 +261,14 @@ impl Engine {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Fetched, SourceError> {
         timed(&mut pass.stages.fetch, || source::fetch(source, &self.mirror, cancel, progress))
+    }
+
+    /// Who signed what is followed, where somebody must have.
+    pub(super) fn verify(&self, pass: &Pass, source: &AppliedSource) -> Result<Option<Signer>, PassError> {
+        let Some(verify) = &self.options.verify else { return Ok(None) };
+        let (tag, pinned) = (pass.tag.as_deref(), pass.orders.pinned.is_some());
+        let claim = Claim { reference: &source.reference, commit: source.commit, tag, pinned };
+        Ok(Some(verify.check(&self.mirror, claim)?))
     }
 
     /// Whether this commit may follow the applied one without a person's word; what it leaves behind.

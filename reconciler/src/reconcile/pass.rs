@@ -10,8 +10,9 @@ use crate::ids::{CommitId, PassId, SkillId, Timestamp};
 use crate::observed::{Observed, StatCache, Unowned};
 use crate::orders::{Orders, Seen};
 use crate::plan::{Plan, SkillChange};
-use crate::record::{AppliedSource, End};
+use crate::record::{AppliedSource, CommitFacts, End, Person};
 use crate::report::{Condemned, Diff, Outcome, PassReport, Quarantined, Remedy, StagesMs, error_text};
+use crate::source::Signer;
 use crate::tree::Skills;
 use crate::trigger::Trigger;
 use crate::verdict::Judged;
@@ -23,6 +24,10 @@ pub(super) struct Pass {
     pub(super) started_at: Timestamp,
     pub(super) stages: StagesMs,
     pub(super) revision: Option<CommitId>,
+    /// The annotated tag that named it.
+    pub(super) tag: Option<String>,
+    /// Who signed it, where somebody must have.
+    pub(super) signer: Option<Signer>,
     pub(super) ruling: Option<Arc<Ruling>>,
     pub(super) step: Option<Step>,
     /// What stands as it begins.
@@ -37,6 +42,8 @@ pub(super) struct Pass {
     /// What is planted on the volume; none where nobody looked.
     pub(super) planted: Option<Vec<Unowned>>,
     pub(super) quarantined: Vec<Quarantined>,
+    /// Whether the sentinel on the volume names it.
+    pub(super) signed: bool,
     /// Whether nobody had to look: all is as the last pass found it.
     pub(super) is_quiet: bool,
     clock: Instant,
@@ -61,6 +68,8 @@ impl Pass {
             started_at: Timestamp::now(),
             stages: StagesMs::default(),
             revision: None,
+            tag: None,
+            signer: None,
             ruling: None,
             step: None,
             orders: Orders::default(),
@@ -70,6 +79,7 @@ impl Pass {
             unpublished: Vec::new(),
             planted: None,
             quarantined: Vec::new(),
+            signed: false,
             is_quiet: false,
             clock: Instant::now(),
         }
@@ -150,6 +160,7 @@ impl Engine {
             }
             Ok(()) => {
                 if let Some(Step { plan, observed, .. }) = done {
+                    self.sign(&pass);
                     self.inventory = self.inventory.after(&plan, observed.known);
                     self.retain(&pass, changed);
                 }
@@ -160,6 +171,15 @@ impl Engine {
         report
     }
 
+    /// Remembers that the volume names this pass, by which a volume that is older than the record is told.
+    fn sign(&mut self, pass: &Pass) {
+        if pass.signed
+            && let Err(error) = self.record.note_signed(pass.id)
+        {
+            tracing::warn!(error = error_text(&error), "an older volume would not be told from this one");
+        }
+    }
+
     fn write_end(
         &mut self,
         pass: &Pass,
@@ -168,6 +188,7 @@ impl Engine {
         converged: bool,
     ) -> Result<(), crate::record::RecordError> {
         let nothing = StatCache::new();
+        let commit = report.revision.and_then(|revision| self.commit_facts(revision));
         self.record.finish(&End {
             report,
             plan: done.map(|step| &step.plan),
@@ -176,7 +197,19 @@ impl Engine {
             findings: pass.ruling.as_ref().map(|ruling| &ruling.findings),
             applied: done.filter(|_| converged).map(|step| &step.source),
             left: done.filter(|_| converged).and_then(|step| step.left),
+            commit: commit.as_ref(),
         })
+    }
+
+    /// Who made a commit, as it says itself; none where it cannot be read.
+    fn commit_facts(&self, revision: CommitId) -> Option<CommitFacts> {
+        let commit = self.mirror.git().find_commit(revision.oid()).ok()?;
+        let person = |signature: git2::Signature<'_>| Person {
+            name: String::from_utf8_lossy(signature.name_bytes()).into_owned(),
+            email: String::from_utf8_lossy(signature.email_bytes()).into_owned(),
+        };
+        let (author, committer) = (person(commit.author()), person(commit.committer()));
+        Some(CommitFacts { author, committer, signer: None })
     }
 
     fn applied(&self) -> Option<CommitId> {
@@ -202,19 +235,20 @@ impl Engine {
             planted: pass.planted.clone(),
             quarantined: pass.quarantined.clone(),
             unowned: done.map(|step| step.plan.unowned.clone()).unwrap_or_default(),
+            signer: pass.signer.clone(),
             note: pass.note.clone(),
             error: result.as_ref().err().map(|error| error_text(error)),
             retry_after: None,
         }
     }
 
-    pub(super) fn report_diff(&self, pass: Pass) -> Diff {
+    pub(super) fn report_diff(&self, pass: Pass, guard: Option<String>) -> Diff {
         let held = self.held(&pass);
         let warnings = pass.judged().map(|judged| judged.strays.clone()).unwrap_or_default();
         let mut plan = pass.step.map(|step| step.plan).unwrap_or_default();
         plan.changes.splice(..0, pass.unpublished);
         let (revision, kept) = (pass.revision, plan.kept().cloned().collect());
-        Diff { revision, changes: plan.changes, held, kept, warnings, unowned: plan.unowned }
+        Diff { revision, guard, changes: plan.changes, held, kept, warnings, unowned: plan.unowned }
     }
 
     /// What is served after this pass.

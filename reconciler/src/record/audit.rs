@@ -15,9 +15,11 @@
 //! What the chain proves: a record that was changed, left out, put elsewhere or taken from another
 //! chain is found, as long as the last record is known. What it cannot: records cut off at the end,
 //! and a chain that was written anew as a whole, look like a chain that never had more. Who must know
-//! keeps the count and the head elsewhere (`audit verify` prints both) and compares.
+//! keeps an [`Anchor`](super::Anchor) elsewhere (`audit anchor`), and `audit verify --anchor` compares.
+//!
+//! With `AUDIT_KEEP` old records go, and a record of the kind `checkpoint` says up to which one and with
+//! which hash: the first that is left follows that hash ([`super::checkpoint`]).
 
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Serialize, Serializer};
 use sha2::Digest as _;
@@ -27,6 +29,12 @@ use crate::ids::{Digest, PassId, Timestamp};
 
 /// Who did what no person asked for.
 pub const CONTROLLER: &str = "skill-sync";
+
+/// Who changed what stood on the volume, as far as it can be known.
+pub const VOLUME: &str = "volume";
+
+/// Who brought what a forge said of a push.
+pub const WEBHOOK: &str = "webhook";
 
 /// What a record is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +65,8 @@ pub enum Kind {
     Suspended,
     /// A revision is served until further notice: a rollback.
     Pinned,
+    /// One pass goes through a closed sync window.
+    Forced,
     /// Suspension and pin are over.
     Resumed,
     /// A commit was applied that does not contain the one before.
@@ -65,6 +75,12 @@ pub enum Kind {
     Restored,
     /// The record, the mirror or both were made again from what is served.
     Rebuilt,
+    /// A forge said who pushed a commit.
+    Pushed,
+    /// Older records were let go of; what follows is verified from here.
+    Checkpoint,
+    /// An operator's word to make the projection again, over one that disagreed.
+    Reprojected,
 }
 
 impl Kind {
@@ -84,10 +100,14 @@ impl Kind {
             Self::Confirmed => "confirmed",
             Self::Suspended => "suspended",
             Self::Pinned => "pinned",
+            Self::Forced => "forced",
             Self::Resumed => "resumed",
             Self::Rewound => "rewound",
             Self::Restored => "restored",
             Self::Rebuilt => "rebuilt",
+            Self::Pushed => "pushed",
+            Self::Checkpoint => "checkpoint",
+            Self::Reprojected => "reprojected",
         }
     }
 }
@@ -122,71 +142,20 @@ fn as_object<S: Serializer>(body: &str, to: S) -> Result<S::Ok, S::Error> {
     }
 }
 
-/// What a walk over the whole chain found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "verdict")]
-pub enum Verified {
-    /// Every record is what was written, in its place.
-    Whole {
-        /// How many there are.
-        records: u64,
-        /// The hash of the last.
-        head: Digest,
-    },
-    /// A record is not; those before it are.
-    Broken {
-        /// The number of the first bad record.
-        seq: u64,
-        /// What is wrong with it.
-        why: Break,
-    },
-}
-
-/// What is wrong with a record of the audit.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Break {
-    /// Its number is not the next.
-    #[error("record {expected} is missing: the next one is {found}")]
-    Gap {
-        /// The number that should come.
-        expected: u64,
-        /// The number that came.
-        found: i64,
-    },
-    /// There is no record at all; even a new database has its first.
-    #[error("there are no records, and even a new database has its first")]
-    Empty,
-    /// It does not follow the one before.
-    #[error("its prev_hash is not the hash of the record before: a record was changed, exchanged or put in")]
-    Chain,
-    /// Its content is not what was hashed.
-    #[error("its hash is not that of its content: the record was changed after it was written")]
-    Hash,
-    /// A field has a type that was never written.
-    #[error("its field {0} cannot be read: the record was changed after it was written")]
-    Unreadable(&'static str),
-}
-
-impl Serialize for Break {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
 /// The fields of a record that its hash covers.
-struct Hashed<'a> {
-    chain: &'a str,
-    seq: u64,
-    at: u64,
-    pass: Option<u64>,
-    kind: &'a str,
-    actor: &'a str,
-    body: &'a str,
-    prev_hash: &'a [u8; 32],
+pub(super) struct Hashed<'a> {
+    pub(super) chain: &'a str,
+    pub(super) seq: u64,
+    pub(super) at: u64,
+    pub(super) pass: Option<u64>,
+    pub(super) kind: &'a str,
+    pub(super) actor: &'a str,
+    pub(super) body: &'a str,
+    pub(super) prev_hash: &'a [u8; 32],
 }
 
 impl Hashed<'_> {
-    fn hash(&self) -> [u8; 32] {
+    pub(super) fn hash(&self) -> [u8; 32] {
         let mut hash = sha2::Sha256::new();
         let mut field = |bytes: &[u8]| {
             hash.update((bytes.len() as u64).to_be_bytes());
@@ -217,7 +186,7 @@ pub(super) struct Appender<'a> {
 impl<'a> Appender<'a> {
     /// Finds the end of the chain.
     pub(super) fn new(db: &'a Connection, at: Timestamp, pass: Option<PassId>) -> Result<Self, Fault> {
-        let chain = db.query_one("SELECT chain FROM meta", [], |row| row.get(0))?;
+        let chain = chain(db)?;
         let (seq, head) = end(db)?.map_or((0, [0; 32]), |(seq, head)| (seq, *head.as_bytes()));
         Ok(Self { db, chain, seq, head, at, pass })
     }
@@ -293,7 +262,7 @@ pub(super) fn end(db: &Connection) -> Result<Option<(u64, Digest)>, Fault> {
     Ok(end.map(|(seq, hash)| (seq.cast_unsigned(), hash.into())))
 }
 
-const COLUMNS: &str = "seq, at, pass, kind, actor, body, prev_hash, hash";
+pub(super) const COLUMNS: &str = "seq, at, pass, kind, actor, body, prev_hash, hash";
 
 /// The newest records, newest first.
 pub(super) fn newest(db: &Connection, limit: usize, before: Option<u64>) -> Result<Vec<AuditRecord>, Fault> {
@@ -315,7 +284,7 @@ fn list(db: &Connection, query: &str, seq: i64, limit: usize) -> Result<Vec<Audi
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn record(row: &Row<'_>) -> rusqlite::Result<AuditRecord> {
+pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<AuditRecord> {
     Ok(AuditRecord {
         seq: row.get::<_, i64>(0)?.cast_unsigned(),
         at: Timestamp::from_millis(row.get::<_, i64>(1)?.cast_unsigned()),
@@ -328,62 +297,13 @@ fn record(row: &Row<'_>) -> rusqlite::Result<AuditRecord> {
     })
 }
 
-/// Walks the whole chain, one record in memory at a time.
-pub(super) fn verify(db: &Connection) -> Result<Verified, Fault> {
-    let chain: String = db.query_one("SELECT chain FROM meta", [], |row| row.get(0))?;
-    let mut query = db.prepare(&format!("SELECT {COLUMNS} FROM audit ORDER BY seq"))?;
-    let mut rows = query.query([])?;
-    let (mut records, mut head) = (0, [0; 32]);
-    while let Some(row) = rows.next()? {
-        match check(row, &chain, records + 1, &head) {
-            Ok(hash) => head = hash,
-            Err(why) => return Ok(Verified::Broken { seq: records + 1, why }),
-        }
-        records += 1;
-    }
-    match records {
-        0 => Ok(Verified::Broken { seq: 1, why: Break::Empty }),
-        _ => Ok(Verified::Whole { records, head: head.into() }),
-    }
+/// The id of the chain.
+pub(super) fn chain(db: &Connection) -> Result<String, Fault> {
+    Ok(db.query_one("SELECT chain FROM meta", [], |row| row.get(0))?)
 }
 
-/// Checks one record against its place: its hash, where it is what was written.
-fn check(row: &Row<'_>, chain: &str, expected: u64, head: &[u8; 32]) -> Result<[u8; 32], Break> {
-    let found = number(row, 0, "seq")?.ok_or(Break::Unreadable("seq"))?;
-    if found != expected.cast_signed() {
-        return Err(Break::Gap { expected, found });
-    }
-    let prev_hash = hash_at(row, 6, "prev_hash")?;
-    if prev_hash != *head {
-        return Err(Break::Chain);
-    }
-    let hashed = Hashed {
-        chain,
-        seq: expected,
-        at: number(row, 1, "at")?.ok_or(Break::Unreadable("at"))?.cast_unsigned(),
-        pass: number(row, 2, "pass")?.map(i64::cast_unsigned),
-        kind: text(row, 3, "kind")?,
-        actor: text(row, 4, "actor")?,
-        body: text(row, 5, "body")?,
-        prev_hash: &prev_hash,
-    };
-    let hash = hash_at(row, 7, "hash")?;
-    if hashed.hash() == hash { Ok(hash) } else { Err(Break::Hash) }
-}
-
-fn number(row: &Row<'_>, column: usize, name: &'static str) -> Result<Option<i64>, Break> {
-    match row.get_ref(column) {
-        Ok(ValueRef::Integer(number)) => Ok(Some(number)),
-        Ok(ValueRef::Null) => Ok(None),
-        _ => Err(Break::Unreadable(name)),
-    }
-}
-
-fn text<'a>(row: &'a Row<'_>, column: usize, name: &'static str) -> Result<&'a str, Break> {
-    row.get_ref(column).ok().and_then(|value| value.as_str().ok()).ok_or(Break::Unreadable(name))
-}
-
-fn hash_at(row: &Row<'_>, column: usize, name: &'static str) -> Result<[u8; 32], Break> {
-    let bytes = row.get_ref(column).ok().and_then(|value| value.as_blob().ok());
-    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or(Break::Unreadable(name))
+/// One record.
+pub(super) fn one(db: &Connection, seq: u64) -> Result<Option<AuditRecord>, Fault> {
+    let mut query = db.prepare_cached(&format!("SELECT {COLUMNS} FROM audit WHERE seq = ?1"))?;
+    Ok(query.query_row([seq.cast_signed()], record).optional()?)
 }

@@ -67,21 +67,26 @@ fn store(db: &Connection, conditions: impl IntoIterator<Item = Condition>) -> Re
 fn ordered(orders: &Orders, report: Option<&PassReport>, now: Timestamp) -> [Condition; 2] {
     let looked = report.filter(|report| report.outcome == Outcome::Suspended);
     let waits = looked.and_then(|report| report.error.clone());
-    let suspended =
-        orders.suspension(now).map(|order| (order.at, waits.unwrap_or_else(|| order.to_string())));
+    let suspended = match orders.suspension(now) {
+        Some(order) => Some((order.at, "Suspended", waits.unwrap_or_else(|| order.to_string()))),
+        // Nobody suspended it: its sync window is closed.
+        None => waits.map(|waits| (now, "SyncWindow", waits)),
+    };
     let note = report.and_then(|report| report.note.clone());
-    let pinned = orders.pinned.as_ref().map(|pin| (pin.at, note.unwrap_or_else(|| pin.to_string())));
+    let pinned =
+        orders.pinned.as_ref().map(|pin| (pin.at, "Pinned", note.unwrap_or_else(|| pin.to_string())));
     [standing(ConditionType::Suspended, suspended, now), standing(ConditionType::Pinned, pinned, now)]
 }
 
 /// A condition that is so since a moment and for a reason, or is not so from now on.
-fn standing(kind: ConditionType, order: Option<(Timestamp, String)>, now: Timestamp) -> Condition {
-    let (status, reason) = match order {
-        Some(_) => (ConditionStatus::True, kind.to_string()),
-        None => (ConditionStatus::False, kind.absence().to_owned()),
-    };
-    let (since, message) = order.unwrap_or((now, String::new()));
-    Condition { kind, status, reason, message, since }
+fn standing(
+    kind: ConditionType,
+    order: Option<(Timestamp, &'static str, String)>,
+    now: Timestamp,
+) -> Condition {
+    let status = if order.is_some() { ConditionStatus::True } else { ConditionStatus::False };
+    let (since, reason, message) = order.unwrap_or((now, kind.absence(), String::new()));
+    Condition { kind, status, reason: reason.to_owned(), message, since }
 }
 
 fn put(db: &Connection, condition: &Condition) -> Result<(), Fault> {

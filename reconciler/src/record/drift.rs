@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 
-use super::audit::{Appender, Kind};
+use super::audit::{Appender, Kind, VOLUME};
 use super::column;
 use super::error::Fault;
 use crate::apply::{Kept, KeptKind};
@@ -76,7 +76,7 @@ pub(super) fn write(
         ])?;
         let Kept { id, path, size, digest: sha256, .. } = kept;
         audit.set_time(kept.at);
-        audit.append(Kind::Drift, &DriftBody { id, skill, path, size: *size, sha256: *sha256 })?;
+        audit.append_by(VOLUME, Kind::Drift, &DriftBody { id, skill, path, size: *size, sha256: *sha256 })?;
     }
     Ok(())
 }
@@ -142,10 +142,14 @@ pub(super) fn is_any_before(db: &Connection, oldest: Timestamp) -> Result<bool, 
 }
 
 /// What must go, the newest of it first: what is from before a moment, and the oldest of the rest until
-/// it has at most `limit` bytes.
+/// it has at most `limit` bytes. What is larger than that by itself goes alone: a sparse file costs its
+/// maker nothing, and must not push out what else is kept.
 pub(super) fn beyond(db: &Connection, limit: u64, oldest: Timestamp) -> Result<Vec<Drifted>, Fault> {
     let mut total = 0u64;
     let mut is_over = |drifted: &Drifted| {
+        if drifted.size > limit {
+            return true;
+        }
         total = total.saturating_add(drifted.size);
         total > limit || drifted.at < oldest
     };

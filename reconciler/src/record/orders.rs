@@ -1,22 +1,36 @@
 //! The standing orders and the history of what was applied, as tables.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::audit::{Appender, CONTROLLER, Kind};
 use super::error::Fault;
 use super::{Record, RecordError, column, conditions};
-use crate::ids::{CommitId, PassId, Timestamp};
-use crate::orders::{Actor, Confirmation, Orders, Pin, Restored, Suspension};
+use crate::ids::{CommitId, Digest, PassId, Timestamp};
+use crate::orders::{Actor, Confirmation, Forced, Orders, Pin, Restored, Suspension};
 
 /// How many applied revisions are remembered, and kept alive in the mirror.
 pub const APPLIED_KEPT: usize = 100;
 
+/// The end of a projection that is not a part of this chain: what it would cost to make it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The number of its last record.
+    pub seq: u64,
+    /// The hash of it.
+    pub hash: Digest,
+}
+
 const CONFIRMED: &str = "confirmed";
 const SUSPENDED: &str = "suspended";
 const PINNED: &str = "pinned";
+const FORCED: &str = "forced";
 const RESTORED: &str = "restored";
+/// The last that was told, also when it does not stand any more.
+const RESTORED_SEEN: &str = "restored_seen";
+/// The pass that the sentinel on the volume names.
+const SIGNED: &str = "signed";
 
 impl Record {
     /// Everything that stands.
@@ -69,12 +83,18 @@ impl Record {
     ///
     /// # Errors
     /// Where the database cannot be written.
-    pub fn resume(&mut self, actor: &Actor, at: Timestamp) -> Result<bool, RecordError> {
+    pub fn resume(
+        &mut self,
+        actor: &Actor,
+        at: Timestamp,
+        reason: Option<&str>,
+    ) -> Result<bool, RecordError> {
         self.write(|tx| {
             let body = ResumedBody {
                 suspended: withdraw(tx, SUSPENDED)?,
                 pinned: withdraw(tx, PINNED)?,
                 over: false,
+                reason,
             };
             let any = body.suspended || body.pinned;
             if any {
@@ -93,13 +113,78 @@ impl Record {
     pub fn end_suspension(&mut self, at: Timestamp) -> Result<(), RecordError> {
         self.write(|tx| {
             withdraw(tx, SUSPENDED)?;
-            let body = ResumedBody { suspended: true, pinned: false, over: true };
+            let body = ResumedBody { suspended: true, pinned: false, over: true, reason: None };
             Appender::new(tx, at, None)?.append_by(CONTROLLER, Kind::Resumed, &body)?;
             conditions::write_orders(tx, &load(tx)?, None, at)
         })
     }
 
-    /// Stores durably that the volume is newer than this record; passes are guarded from here on until
+    /// Stores durably that the next pass goes through a closed sync window.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub fn force(&mut self, forced: &Forced) -> Result<(), RecordError> {
+        self.write(|tx| give(tx, &forced.actor, forced.at, Kind::Forced, FORCED, forced))
+    }
+
+    /// Takes that word back: it was for one pass.
+    pub(crate) fn use_force(&mut self) -> Result<(), RecordError> {
+        self.write(|tx| withdraw(tx, FORCED).map(drop))
+    }
+
+    /// Stores durably that the sentinel on the volume names this pass.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub(crate) fn note_signed(&mut self, pass: PassId) -> Result<(), RecordError> {
+        self.write(|tx| put(tx, SIGNED, &pass))
+    }
+
+    /// The pass that the sentinel on the volume was last known to name.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub(crate) fn signed(&self) -> Result<Option<PassId>, RecordError> {
+        self.read(|db| get(db, SIGNED))
+    }
+
+    /// What [`note_restored`](Self::note_restored) stored last, confirmed or not.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub(crate) fn restored_seen(&self) -> Result<Option<Restored>, RecordError> {
+        self.read(|db| get(db, RESTORED_SEEN))
+    }
+
+    /// Stores durably an operator's word that the projection is made again over what disagrees there:
+    /// over exactly this evidence, and no other.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub fn reproject(
+        &mut self,
+        evidence: &Evidence,
+        actor: &Actor,
+        at: Timestamp,
+    ) -> Result<(), RecordError> {
+        self.write(|tx| Appender::new(tx, at, None)?.append_by(actor.as_str(), Kind::Reprojected, evidence))
+    }
+
+    /// What an operator last gave up of a projection that disagreed.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn given_up(&self) -> Result<Option<Evidence>, RecordError> {
+        self.read(|db| {
+            let query = "SELECT body FROM audit WHERE kind = ?1 ORDER BY seq DESC LIMIT 1";
+            let mut query = db.prepare_cached(query)?;
+            let body: Option<String> =
+                query.query_row([Kind::Reprojected.as_str()], |row| row.get(0)).optional()?;
+            Ok(body.map(|body| serde_json::from_str(&body)).transpose()?)
+        })
+    }
+
+    /// Stores durably that volume and record are of different times; passes are guarded from here on until
     /// one converges.
     ///
     /// # Errors
@@ -107,6 +192,7 @@ impl Record {
     pub fn note_restored(&mut self, restored: Restored, at: Timestamp) -> Result<(), RecordError> {
         self.write(|tx| {
             put(tx, RESTORED, &restored)?;
+            put(tx, RESTORED_SEEN, &restored)?;
             Appender::new(tx, at, None)?.append(Kind::Restored, &restored)
         })
     }
@@ -127,11 +213,13 @@ fn give(
 }
 
 #[derive(Serialize)]
-struct ResumedBody {
+struct ResumedBody<'a> {
     suspended: bool,
     pinned: bool,
     /// Its time was over.
     over: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
 }
 
 /// Reads everything that stands.
@@ -140,6 +228,7 @@ pub(super) fn load(db: &Connection) -> Result<Orders, Fault> {
         confirmed: get(db, CONFIRMED)?,
         suspended: get(db, SUSPENDED)?,
         pinned: get(db, PINNED)?,
+        forced: get(db, FORCED)?,
         restored: get(db, RESTORED)?,
     })
 }

@@ -7,11 +7,12 @@ use serde::{Serialize, Serializer};
 use super::audit::{Appender, Kind};
 use super::error::Fault;
 use super::intent::Begun;
-use super::{End, column, ended_at, held};
+use super::{CommitFacts, End, column, ended_at, held};
 use crate::ids::{CommitId, Digest, PassId, Timestamp};
 use crate::plan::SkillAction;
 use crate::policy::Excepted;
 use crate::report::{Condemned, Outcome, PassReport};
+use crate::source::Signer;
 use crate::trigger::Trigger;
 
 /// How many rows of the history are kept; what older passes changed is in the audit.
@@ -204,10 +205,15 @@ struct PassBody<'a> {
     trigger: Trigger,
     counts: Counts,
     error: Option<&'a str>,
+    /// Who signed the revision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signer: Option<&'a Signer>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     exceptions: &'a [Excepted],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     condemned: &'a [Condemned],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'a CommitFacts>,
 }
 
 /// How many skills each thing happened to.
@@ -260,7 +266,9 @@ pub(super) fn record(db: &Connection, audit: &mut Appender<'_>, end: &End<'_>) -
     if is_new || end.changed() {
         let (outcome, trigger, counts) = (report.outcome, report.trigger, Counts::of(end));
         let (exceptions, condemned) = (&report.exceptions, &report.condemned);
-        let body = PassBody { outcome, revision, trigger, counts, error, exceptions, condemned };
+        let (signer, commit) = (report.signer.as_ref(), end.commit);
+        let body =
+            PassBody { outcome, revision, trigger, counts, error, signer, exceptions, condemned, commit };
         audit.append(Kind::Pass, &body)?;
     }
     Ok(())

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::Transaction;
 
-use super::audit::{self, AuditRecord, Verified};
+use super::audit::{self, AuditRecord};
 use super::drift::{self, Drifted};
 use super::held::{self, Findings};
 use super::open::Identity;
 use super::passes::{self, PassRow};
-use super::{AppliedSource, Record, RecordError, conditions, deliveries, intent, inventory, load_applied};
+use super::verify::{self, Verified};
+use super::{
+    Anchor, AppliedSource, Record, RecordError, conditions, deliveries, intent, inventory, load_applied,
+};
 use crate::finding::Held;
 use crate::ids::{CommitId, Digest, PassId, SkillId, Timestamp};
 use crate::report::{Outcome, PassReport};
@@ -115,12 +118,25 @@ impl Record {
     }
 
     /// Walks the whole audit, one record in memory at a time. It cannot see that records were cut off
-    /// at the end: compare the count and the head with what was noted elsewhere.
+    /// at the end: [`verify_from`](Self::verify_from) can.
     ///
     /// # Errors
     /// Where the database cannot be read.
     pub fn verify(&self) -> Result<Verified, RecordError> {
-        let verified = self.read(audit::verify)?;
+        self.verify_with(None)
+    }
+
+    /// The same, and that it is the chain that was anchored, with nothing cut off. An anchor from before
+    /// the newest checkpoint is of a record that is gone: it cannot be compared, and is not.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn verify_from(&self, anchor: &Anchor) -> Result<Verified, RecordError> {
+        self.verify_with(Some(anchor))
+    }
+
+    fn verify_with(&self, anchor: Option<&Anchor>) -> Result<Verified, RecordError> {
+        let verified = self.read(|db| verify::verify(db, anchor))?;
         // Read without locks, a checkpoint of a service that started meanwhile looks like tampering.
         if self.at_rest && Identity::of(&self.path).ok() != Some(self.file) {
             return Err(RecordError::ChangedWhileRead { path: self.path.clone() });

@@ -8,7 +8,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::{APPLICATION_ID, Fault};
 
 /// The steps, in order. What is wanted of the tables is said where they are written.
-pub(super) const STEPS: &[&str] = &[r"
+pub(super) const STEPS: &[&str] = &[
+    r"
 -- One row: the database as a whole.
 CREATE TABLE meta (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -176,7 +177,16 @@ CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
 CREATE TRIGGER audit_has_no_gap BEFORE INSERT ON audit
     WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM audit)
     BEGIN SELECT RAISE(ABORT, 'the audit is append-only: the next record follows the last'); END;
-"];
+",
+    r"
+-- The last record that a checkpoint signed off: only what it covers may go.
+ALTER TABLE meta ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0;
+DROP TRIGGER audit_is_not_deleted;
+CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
+    WHEN OLD.seq > (SELECT pruned FROM meta)
+    BEGIN SELECT RAISE(ABORT, 'the audit is append-only: a record cannot be deleted'); END;
+",
+];
 
 /// The format that this version writes.
 pub(super) fn known(steps: &[&str]) -> u32 {

@@ -6,6 +6,7 @@ mod intent;
 mod opening;
 mod ownership;
 mod reading;
+mod tracing;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -72,6 +73,7 @@ impl Place {
             findings: judged.as_ref(),
             applied: applied.as_ref(),
             left: None,
+            commit: None,
         };
         self.record.finish(&end).unwrap();
         report
@@ -79,17 +81,22 @@ impl Place {
 
     /// A whole pass that serves these skills from here on.
     pub(crate) fn serve(&mut self, next: Skills, revision: CommitId) -> PassReport {
+        self.serve_by(next, revision, None)
+    }
+
+    /// The same, and who made the commit.
+    fn serve_by(&mut self, next: Skills, revision: CommitId, commit: Option<&CommitFacts>) -> PassReport {
         let plan = plan(&self.served, next);
-        self.carry_out(plan, revision)
+        self.carry_out(plan, revision, commit)
     }
 
     /// A whole pass that puts right what drifted.
     pub(crate) fn restore(&mut self, changes: Vec<SkillChange>) -> PassReport {
         let plan = Plan { changes, next: Arc::new(self.served.clone()), ..Plan::default() };
-        self.carry_out(plan, commit(1))
+        self.carry_out(plan, commit(1), None)
     }
 
-    fn carry_out(&mut self, plan: Plan, revision: CommitId) -> PassReport {
+    fn carry_out(&mut self, plan: Plan, revision: CommitId, commit: Option<&CommitFacts>) -> PassReport {
         let pass = self.begin();
         self.record.intend(pass, &source(revision), &plan, &self.served, &[]).unwrap();
         let mut report = report(pass, Outcome::Applied, self.tick());
@@ -104,6 +111,7 @@ impl Place {
             findings: Some(&Findings::new()),
             applied: Some(&source(revision)),
             left: None,
+            commit,
         };
         self.record.finish(&end).unwrap();
         self.served = Arc::unwrap_or_clone(plan.next);
@@ -143,6 +151,7 @@ fn report(pass: PassId, outcome: Outcome, started_at: Timestamp) -> PassReport {
         quarantined: Vec::new(),
         unowned: Vec::new(),
         error: None,
+        signer: None,
         note: None,
         retry_after: None,
     }

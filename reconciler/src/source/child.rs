@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::authorization::Authorization;
 use super::error::FetchError;
 use super::fetch::{Fetched, Progress};
-use super::{download, process};
+use super::route::Route;
+use super::{download, process, ssh};
+
+pub use super::ssh::{ASKPASS, askpass};
 
 /// The longest request, in bytes: paths, a URL and a secret.
 const MAX_REQUEST: u64 = 1 << 20;
@@ -32,6 +35,15 @@ pub(super) struct Request {
     pub(super) reference: String,
     /// The credentials for that URL.
     pub(super) authorization: Option<Authorization>,
+    /// How HTTP leaves this machine.
+    #[serde(default)]
+    pub(super) route: Route,
+    /// What ssh is given.
+    #[serde(default)]
+    pub(super) ssh: Option<ssh::Given>,
+    /// The arguments with which this program calls [`serve`].
+    #[serde(default)]
+    pub(super) helper: Vec<OsString>,
     /// The deadline, from now, in milliseconds.
     pub(super) timeout_ms: u64,
     /// How large the mirror may get, in bytes.
@@ -53,8 +65,14 @@ pub(super) enum Line {
 }
 
 /// Runs one fetch for the parent that wrote the request: what the hidden verb of the binary calls,
-/// before anything else. A process can run it once.
-pub fn serve(input: impl Read, mut output: impl Write) -> ExitCode {
+/// before anything else, with the arguments that follow it. A process can run it once.
+///
+/// A fetch over SSH calls the same verb again, with arguments, to become ssh; and ssh starts the binary
+/// with the variable [`ASKPASS`], which must then do [`askpass`] and nothing else.
+pub fn serve(arguments: &[OsString], input: impl Read, mut output: impl Write) -> ExitCode {
+    if let Some((_, command)) = arguments.split_first().filter(|(first, _)| *first == ssh::BIND) {
+        return ssh::become_ssh(command);
+    }
     let line = match answer(input, &mut output) {
         Ok(fetched) => Line::Fetched(fetched),
         Err(failure) => Line::Failed(failure),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::Read as _;
 use std::path::PathBuf;
 
+use super::github_app::GithubApp;
 use crate::report::Remedy;
 
 /// The longest secret that a file may hold, in bytes: no token is near it.
@@ -88,6 +89,25 @@ impl Secret {
         Ok(Revealed(text.to_owned()))
     }
 
+    /// Reads one of several lines, such as a private key.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and what is empty or no text.
+    pub(super) fn read_text(&self) -> Result<Revealed, SecretError> {
+        let text = match self {
+            Self::Value(value) => value.clone(),
+            Self::File(path) => {
+                let read = read_file(path);
+                let bytes = read.map_err(|source| SecretError::Unreadable { path: path.clone(), source })?;
+                String::from_utf8(bytes).unwrap_or_default()
+            }
+        };
+        match text.trim().is_empty() {
+            true => Err(SecretError::Empty { origin: self.origin() }),
+            false => Ok(Revealed(text)),
+        }
+    }
+
     fn origin(&self) -> String {
         match self {
             Self::Value(_) => "that was given".to_owned(),
@@ -124,15 +144,26 @@ pub enum Credentials {
         /// The password.
         password: Secret,
     },
+    /// The tokens of a GitHub App.
+    App(GithubApp),
 }
 
+/// The name that GitHub documents for tokens; other forges ignore the name.
+pub(super) const TOKEN_USER: &str = "x-access-token";
+
 impl Credentials {
-    /// Reads them.
+    /// Lets go of what was got for them and refused.
+    pub(super) fn forget(&self) {
+        if let Self::App(app) = self {
+            app.forget();
+        }
+    }
+
+    /// Reads them, where they are not got from somewhere.
     pub(super) fn read(&self) -> Result<Option<(String, Revealed)>, SecretError> {
         match self {
-            Self::None => Ok(None),
-            // The name that GitHub documents for tokens; other forges ignore the name.
-            Self::Token(token) => Ok(Some(("x-access-token".to_owned(), token.read()?))),
+            Self::None | Self::App(_) => Ok(None),
+            Self::Token(token) => Ok(Some((TOKEN_USER.to_owned(), token.read()?))),
             Self::Basic { username, password } => {
                 if username.contains(|c: char| c == ':' || c.is_control()) {
                     return Err(SecretError::Username);
@@ -164,6 +195,7 @@ impl fmt::Debug for Credentials {
             Self::None => "None",
             Self::Token(_) => "Token",
             Self::Basic { .. } => "Basic",
+            Self::App(_) => "App",
         })
     }
 }

@@ -3,8 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 use git2::{
     AutotagOption, Direction, ErrorClass, FetchOptions, ObjectType, Oid, RemoteCallbacks, Repository,
@@ -13,12 +11,12 @@ use git2::{
 use super::child::Request;
 use super::error::FetchError;
 use super::fetch::{Fetched, Progress};
-use super::http::{Bounds, Session};
 use super::libgit2;
 use super::mirror::TIP;
 use super::nearby;
 use super::reference::{Advertised, Reference, Wanted};
 use super::url::RepoUrl;
+use super::wire::Wire;
 use crate::ids::CommitId;
 
 /// Depths, as libgit2 takes them: the commit alone, all that is missing, and the lifting of every limit
@@ -33,11 +31,14 @@ const NO_SHALLOW: &str = "doesn't support shallow";
 /// The longest text of a server that an error repeats, in characters.
 const MAX_FOREIGN: usize = 300;
 
+/// The largest commit, annotated tag and top tree that are taken, in bytes (32 MiB): a pack of a few
+/// kilobytes can hold one that fills the memory of whoever opens it, the parent's among them.
+const MAX_OBJECT_BYTES: usize = 32 << 20;
+
 /// One fetch, in the process that is there for it.
 struct Download<'a> {
     request: &'a Request,
-    /// Over HTTP only.
-    session: Option<Arc<Session>>,
+    wire: Wire,
     /// The address in the form that libgit2 takes for the transport that is meant.
     address: String,
     /// Of a repository on this machine only.
@@ -61,36 +62,24 @@ pub(super) fn run(request: &Request, progress: &mut dyn FnMut(Progress)) -> Resu
     if held > request.max_repo_bytes {
         return Err(FetchError::TooLarge { url: request.url.clone(), limit: request.max_repo_bytes });
     }
-    let session = url.http().map(|http| {
-        let bounds = Bounds {
-            timeout: Duration::from_millis(request.timeout_ms),
-            max_bytes: request.max_repo_bytes.saturating_sub(held),
-        };
-        Session::new(http, request.authorization.clone(), bounds)
-    });
-    if let Some(session) = &session {
-        session.register().map_err(|error| child(error.message().to_owned()))?;
-    }
-    let address = address(&url).ok_or_else(|| child("its path is not absolute".to_owned()))?;
+    let wire = Wire::lay(request, &url, held)?;
+    let address = Wire::address(&url).ok_or_else(|| child("its path is not absolute".to_owned()))?;
     let has_history = super::mirror::has_history(&mirror);
     let path = url.path().map(Path::to_owned);
-    Download { request, session, address, path, mirror, held, has_history, is_beyond: Cell::new(false) }
+    Download { request, wire, address, path, mirror, held, has_history, is_beyond: Cell::new(false) }
         .run(&reference, progress)
-}
-
-/// A path as a file URL: libgit2 takes a bare path with a colon for an SSH address.
-fn address(url: &RepoUrl) -> Option<String> {
-    match url.path() {
-        Some(path) => url::Url::from_file_path(path).ok().map(|url| url.to_string()),
-        None => url.http().map(ToString::to_string),
-    }
 }
 
 impl Download<'_> {
     fn run(&self, reference: &Reference, progress: &mut dyn FnMut(Progress)) -> Result<Fetched, FetchError> {
         let progress = RefCell::new(progress);
+        let mut tag = None;
         let (commit, name) = match self.list_and_take(reference, &progress)? {
-            (Wanted::Listed { name, id }, _) => (self.peel(&name, id)?, name),
+            (Wanted::Listed { name, id }, _) => {
+                let commit = self.peel(&name, id)?;
+                tag = (id != commit.oid()).then(|| id.to_string());
+                (commit, name)
+            }
             (Wanted::Unlisted(commit), taken) => {
                 if !taken {
                     self.take_everything(commit, &progress)?;
@@ -100,8 +89,8 @@ impl Download<'_> {
         };
         self.point_tip(commit)?;
         let reference = if let Reference::Commit(id) = reference { id.to_string() } else { name };
-        let redirected_to = self.session.as_ref().and_then(|session| session.redirected_to());
-        Ok(Fetched { commit, reference, redirected_to })
+        let redirected_to = self.wire.redirected_to();
+        Ok(Fetched { commit, reference, tag, redirected_to })
     }
 
     /// Lists what is there, chooses, and downloads it over the same connection; false where a commit
@@ -126,7 +115,7 @@ impl Download<'_> {
         if self.copied(id) {
             return Ok((wanted, true));
         }
-        let _shallow = self.session.is_none().then(|| Shallow::keep(&self.mirror));
+        let shallow = self.wire.is_local().then(|| Shallow::keep(&self.mirror));
         let refspec = [format!("+{source}:{TIP}")];
         let mut take =
             |depth| connection.remote().download(&refspec, Some(&mut self.options(depth, progress)));
@@ -134,6 +123,10 @@ impl Download<'_> {
             Err(error) if error.message().contains(NO_SHALLOW) => take(EVERYTHING),
             taken => taken,
         };
+        drop(shallow);
+        if self.wire.is_local() && !self.has(id) {
+            self.take_alone(id);
+        }
         match (taken, &wanted) {
             (Ok(()), Wanted::Listed { .. }) => Ok((wanted, true)),
             (Ok(()), Wanted::Unlisted(_)) => Ok((wanted, self.has(id))),
@@ -153,6 +146,32 @@ impl Download<'_> {
         path.is_some_and(|path| nearby::copy(&self.mirror, path, id, room))
     }
 
+    /// Packs one commit of a local path without what is behind it: libgit2's local transport brings nothing
+    /// that is behind a commit of ours, also where our history ends before it. Where that fails the commit
+    /// is not there, which is told elsewhere.
+    fn take_alone(&self, id: Oid) {
+        let packed = Repository::open(self.path_of_source()).and_then(|source| {
+            let commit = source.find_object(id, None)?.peel_to_commit()?.id();
+            let mut builder = source.packbuilder()?;
+            builder.insert_recursive(id, None)?;
+            builder.insert_commit(commit)?;
+            builder.write(&self.mirror.path().join("objects/pack"), 0)?;
+            Ok(commit)
+        });
+        match packed {
+            Ok(commit) => {
+                let mut shallow = Shallow::keep(&self.mirror).unwrap_or_else(|| Shallow::none(&self.mirror));
+                shallow.add(commit);
+            }
+            Err(error) => tracing::debug!(%error, %id, "not to be had from the local path"),
+        }
+    }
+
+    fn path_of_source(&self) -> PathBuf {
+        let url = RepoUrl::parse(&self.request.url).ok();
+        url.and_then(|url| url.path().map(Path::to_owned)).unwrap_or_default()
+    }
+
     /// Brings all branches and tags, for a commit that may be below one of them.
     fn take_everything(
         &self,
@@ -163,7 +182,7 @@ impl Download<'_> {
         let refspecs =
             ["+refs/heads/*:refs/skill-sync/remote/heads/*", "+refs/tags/*:refs/skill-sync/remote/tags/*"];
         // What lies behind the end of a shallow history comes only when it is asked for.
-        let is_cut = self.session.is_some() && self.mirror.is_shallow();
+        let is_cut = !self.wire.is_local() && self.mirror.is_shallow();
         let depth = if is_cut { UNSHALLOW } else { EVERYTHING };
         let taken = remote.download(&refspecs, Some(&mut self.options(depth, progress)));
         taken.map_err(|e| self.failure(&e))?;
@@ -177,7 +196,7 @@ impl Download<'_> {
     /// lies between. libgit2 reads no less than everything from a local path.
     fn depth(&self, wanted: &Wanted) -> i32 {
         let alone = !self.has_history || matches!(wanted, Wanted::Unlisted(_));
-        if alone && self.session.is_some() { ALONE } else { EVERYTHING }
+        if alone && !self.wire.is_local() { ALONE } else { EVERYTHING }
     }
 
     fn options<'p>(
@@ -208,15 +227,27 @@ impl Download<'_> {
         if !self.has(id) {
             return Err(FetchError::Incomplete { url: url(), listed: format!("{name} at {id}") });
         }
+        self.check_size(id)?;
         let object = self.mirror.find_object(id, None).map_err(|e| self.failure(&e))?;
-        match object.peel(ObjectType::Commit) {
-            Ok(commit) => Ok(commit.id().into()),
+        match object.peel_to_commit() {
+            Ok(commit) => self.check_size(commit.tree_id()).map(|()| commit.id().into()),
             Err(_) => {
                 let end = object.peel(ObjectType::Any).unwrap_or(object);
                 let kind = end.kind().map_or("object", |kind| kind.str()).to_owned();
                 Err(FetchError::NotACommit { url: url(), reference: name.to_owned(), kind })
             }
         }
+    }
+
+    /// Refuses an object that is too large to be opened, without opening it.
+    fn check_size(&self, id: Oid) -> Result<(), FetchError> {
+        let header = self.mirror.odb().and_then(|odb| odb.read_header(id));
+        let (bytes, kind) = header.map_err(|e| self.failure(&e))?;
+        if bytes <= MAX_OBJECT_BYTES {
+            return Ok(());
+        }
+        let detail = format!("the {kind} {id} has {bytes} bytes, and {MAX_OBJECT_BYTES} are the most");
+        Err(FetchError::Broken { url: self.request.url.clone(), detail })
     }
 
     fn point_tip(&self, commit: CommitId) -> Result<(), FetchError> {
@@ -232,7 +263,7 @@ impl Download<'_> {
     /// A local path that is no repository has no status code to say so.
     fn unconnected(&self, error: &git2::Error) -> FetchError {
         match self.failure(error) {
-            FetchError::Broken { .. } | FetchError::Local { .. } if self.session.is_none() => {
+            FetchError::Broken { .. } | FetchError::Local { .. } if self.wire.is_local() => {
                 FetchError::NoSuchRepository { url: self.request.url.clone(), given: false }
             }
             failure => failure,
@@ -242,9 +273,9 @@ impl Download<'_> {
     /// What the session saw, else what libgit2 says.
     fn failure(&self, error: &git2::Error) -> FetchError {
         let url = self.request.url.clone();
-        if let Some(failure) = self.session.as_ref().and_then(|session| session.take_failure()) {
+        if let Some(failure) = self.wire.take_failure() {
             return match failure {
-                // The session knows only what is left of it.
+                // The wire knows only what is left of it.
                 FetchError::TooLarge { .. } => {
                     FetchError::TooLarge { url, limit: self.request.max_repo_bytes }
                 }
@@ -272,6 +303,15 @@ impl Shallow {
         let path = mirror.path().join("shallow");
         let ends = std::fs::read(&path).ok()?;
         Some(Self { path, ends })
+    }
+
+    fn none(mirror: &Repository) -> Self {
+        Self { path: mirror.path().join("shallow"), ends: Vec::new() }
+    }
+
+    /// One more commit behind which history ends.
+    fn add(&mut self, commit: Oid) {
+        self.ends.extend_from_slice(format!("{commit}\n").as_bytes());
     }
 }
 

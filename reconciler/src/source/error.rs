@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::credentials::SecretError;
+use super::github_app::AppError;
 use super::mirror::MirrorError;
 use crate::cancel::Cancelled;
 use crate::ids::CommitId;
@@ -38,6 +39,12 @@ pub enum FetchError {
         if branches.is_empty() { "none" } else { branches.as_str() }
     )]
     NoSuchRef { url: String, reference: String, branches: String },
+    /// No tag has a version of the range.
+    #[error(
+        "no tag of {url} has a version of {range}; correct SKILLS_REF, or push one (the newest there: {})",
+        if versions.is_empty() { "none" } else { versions.as_str() }
+    )]
+    NoSuchVersion { url: String, range: String, versions: String },
     /// A branch and a tag share the name.
     #[error(
         "`{name}` is both a branch and a tag in {url}; set SKILLS_REF to refs/heads/{name} or refs/tags/{name}"
@@ -72,8 +79,56 @@ pub enum FetchError {
     )]
     Timeout { url: String, seconds: u64 },
     /// The server's certificate is not trusted.
-    #[error("the certificate of {url} is not trusted: {detail}; renew it, or correct the URL")]
+    #[error(
+        "the certificate of {url} is not trusted: {detail}; renew it, correct the URL, or name its authority by CA_FILE"
+    )]
     Tls { url: String, detail: String },
+    /// The server's host key is another than the one that is known.
+    #[error(
+        "the host key of {url} is not the one in SSH_KNOWN_HOSTS: somebody may stand in between, or the server has \
+         a new key. Compare it with what its owner publishes before you replace the line. ssh says: {said}"
+    )]
+    HostKeyChanged { url: String, said: String },
+    /// Nothing is known of the server.
+    #[error(
+        "the host key of {url} is not known, so it is refused; {} ssh says: {said}",
+        if *given { "add the line that the server's owner publishes to the file of SSH_KNOWN_HOSTS." }
+        else { "set SSH_KNOWN_HOSTS to a file with the line that the server's owner publishes." }
+    )]
+    HostKeyUnknown { url: String, said: String, given: bool },
+    /// The server lets nobody in who shows what we show.
+    #[error(
+        "{url} refuses {}; {}. ssh says: {said}",
+        if *given { "the SSH key" } else { "to be read without an SSH key" },
+        if *given { "give its public half read access, or another key by SSH_KEY" }
+        else { "set SSH_KEY, or SSH_AGENT=true" }
+    )]
+    SshRefused { url: String, said: String, given: bool },
+    /// The private key is no key, or readable by others.
+    #[error("the private key in SSH_KEY cannot be used for {url}. ssh says: {said}")]
+    SshKey { url: String, said: String },
+    /// The private key is encrypted and the passphrase is not the right one.
+    #[error(
+        "the private key in SSH_KEY for {url} is encrypted and {}",
+        if *given { "SSH_KEY_PASSPHRASE does not open it; correct it" }
+        else { "has no passphrase; set SSH_KEY_PASSPHRASE" }
+    )]
+    Passphrase { url: String, given: bool },
+    /// There is no ssh, or none that runs here.
+    #[error("cannot run `ssh` for {url}: {detail}; install the OpenSSH client, or use https://")]
+    NoSsh { url: String, detail: String },
+    /// Anything else that ssh, or git behind it, says.
+    #[error("{url} ends the connection. It says: {said}")]
+    Ssh { url: String, said: String },
+    /// The certificate authorities of the operator cannot be used.
+    #[error("the certificate authorities in {}, which CA_FILE names, cannot be used for {url}: {detail}", path.display())]
+    CaFile { url: String, path: std::path::PathBuf, detail: String },
+    /// The proxy is away, or refuses.
+    #[error(
+        "the proxy {proxy} does not let us reach {url}: {detail}; correct HTTPS_PROXY (HTTP_PROXY for http://), or \
+         name the host in NO_PROXY"
+    )]
+    Proxy { url: String, proxy: String, detail: String, refused: bool },
     /// A redirect to another scheme, host or port.
     #[error(
         "{url} redirects to {to}, which is another scheme, host or port; nothing was sent there. If it \
@@ -114,7 +169,10 @@ pub enum FetchError {
     #[error("the answer of {url} is broken: {detail}")]
     Broken { url: String, detail: String },
     /// The child's memory limit was reached.
-    #[error("fetching {url} takes more than the {limit} bytes of memory that a fetch may have")]
+    #[error(
+        "fetching {url} takes more than the {limit} bytes of memory that a fetch may have; raise \
+         MAX_FETCH_MEMORY if the repository is to be trusted, or make it smaller"
+    )]
     Memory { url: String, limit: u64 },
     /// Our own side: the mirror, or the machine.
     #[error("cannot write what {url} sent into {mirror}: {detail}")]
@@ -131,12 +189,21 @@ impl FetchError {
             Self::NoSuchRepository { .. }
             | Self::Credentials { .. }
             | Self::NoSuchRef { .. }
+            | Self::NoSuchVersion { .. }
             | Self::Ambiguous { .. }
             | Self::NoSuchCommit { .. }
             | Self::NotACommit { .. }
             | Self::Empty { .. }
             | Self::UnbornHead { .. }
             | Self::Tls { .. }
+            | Self::CaFile { .. }
+            | Self::Proxy { refused: true, .. }
+            | Self::HostKeyChanged { .. }
+            | Self::HostKeyUnknown { .. }
+            | Self::SshRefused { .. }
+            | Self::SshKey { .. }
+            | Self::Passphrase { .. }
+            | Self::NoSsh { .. }
             | Self::Redirected { .. }
             | Self::RedirectLoop { .. }
             | Self::Status { .. }
@@ -148,8 +215,10 @@ impl FetchError {
                 Remedy::Retry(wait_ms.map(Duration::from_millis))
             }
             Self::Dns { .. }
+            | Self::Proxy { .. }
             | Self::Unreachable { .. }
             | Self::Timeout { .. }
+            | Self::Ssh { .. }
             | Self::Incomplete { .. }
             | Self::Broken { .. }
             | Self::Local { .. }
@@ -171,22 +240,25 @@ pub enum SourceError {
     /// The credentials cannot be read.
     #[error("cannot read the credentials for {url}; nothing was sent")]
     Secret { url: String, source: SecretError },
+    /// No token came for the GitHub App.
+    #[error("cannot get a token of the GitHub App for {url}")]
+    App { url: String, source: AppError },
     /// Credentials would be readable on the way.
     #[error(
         "{url} would carry the credentials unencrypted; use https://, or set INSECURE_HTTP=true if the \
          network is trusted"
     )]
     Insecure { url: String },
-    /// SSH.
-    #[error("{url}: this build fetches over https, http, file or a local path; ssh is not among them")]
-    Ssh { url: String },
+    /// A file that ssh would read cannot be read.
+    #[error("cannot read {} for {url}, which {setting} names; correct the path, or its permissions", path.display())]
+    SshFile { url: String, setting: &'static str, path: std::path::PathBuf, source: std::io::Error },
     /// The child process cannot be started.
     #[error("cannot start `{program}` to fetch {url}")]
     Spawn { program: String, url: String, source: std::io::Error },
     /// The child was ended by a signal that is not ours.
     #[error(
         "the fetch of {url} was ended by signal {signal}: it broke, was killed, or met the memory limit \
-         of {max_memory} bytes"
+         of {max_memory} bytes (MAX_FETCH_MEMORY)"
     )]
     Signalled { url: String, signal: i32, max_memory: u64 },
     /// The child ended, or spoke, as ours never does.
@@ -204,7 +276,8 @@ impl SourceError {
             Self::Fetch(error) => error.remedy(),
             Self::Mirror(error) => error.remedy(),
             Self::Secret { source, .. } => source.remedy(),
-            Self::Insecure { .. } | Self::Ssh { .. } => Remedy::Person,
+            Self::App { source, .. } => source.remedy(),
+            Self::Insecure { .. } | Self::SshFile { .. } => Remedy::Person,
             Self::Spawn { .. } | Self::Signalled { .. } | Self::Nonsense { .. } | Self::Cancelled(_) => {
                 Remedy::Retry(None)
             }

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::authorization::Authorization;
 use super::child::{Line, Request};
+use super::credentials::TOKEN_USER;
 use super::error::{FetchError, SourceError};
-use super::{Mirror, Source};
+use super::{Credentials, Mirror, Source, Ssh, ssh};
 use crate::cancel::Cancel;
 use crate::ids::CommitId;
 
@@ -30,6 +31,8 @@ pub struct Fetched {
     pub commit: CommitId,
     /// The full name of the reference that it was found by; the commit itself where that was asked for.
     pub reference: String,
+    /// The id of the annotated tag that the reference names; it is in the mirror too.
+    pub tag: Option<String>,
     /// Where the server's redirects led, on the same scheme, host and port: the URL to set instead.
     pub redirected_to: Option<String>,
 }
@@ -73,14 +76,14 @@ pub fn fetch(
     cancel: &Cancel,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Fetched, SourceError> {
-    let url = source.url.to_string();
-    if source.url.is_ssh() {
-        return Err(SourceError::Ssh { url });
-    }
     let request = request(source, mirror)?;
     cancel.check()?;
     mirror.sweep()?;
-    let fetched = Running::start(source, &request)?.wait(&request, cancel, progress)?;
+    let fetched = Running::start(source, &request)?.wait(&request, cancel, progress);
+    if let Err(SourceError::Fetch(FetchError::Credentials { .. })) = &fetched {
+        source.credentials.forget();
+    }
+    let fetched = fetched?;
     mirror.check_commit(fetched.commit)?;
     mirror.sync()?;
     Ok(fetched)
@@ -88,13 +91,8 @@ pub fn fetch(
 
 fn request(source: &Source, mirror: &Mirror) -> Result<Request, SourceError> {
     let url = source.url.to_string();
-    let authorization = match source.credentials.read() {
-        Ok(Some(_)) if source.url.is_readable_on_the_way() && !source.insecure_http => {
-            return Err(SourceError::Insecure { url });
-        }
-        Ok(credentials) => credentials.map(|(name, secret)| Authorization::basic(&name, secret.expose())),
-        Err(error) => return Err(SourceError::Secret { url, source: error }),
-    };
+    let authorization = authorization(source)?;
+    let ssh = source.url.ssh_place().map(|_| given(source)).transpose()?;
     let limits = source.limits;
     let timeout = if mirror.has_history() { limits.fetch_timeout } else { limits.clone_timeout };
     Ok(Request {
@@ -102,12 +100,46 @@ fn request(source: &Source, mirror: &Mirror) -> Result<Request, SourceError> {
         mirror: mirror.path().as_os_str().to_owned(),
         url,
         reference: source.reference.to_string(),
-        // A path of this machine needs none, and gets none.
-        authorization: authorization.filter(|_| source.url.http().is_some()),
+        authorization,
+        route: source.route.clone(),
+        ssh,
+        helper: source.child.get(1..).unwrap_or_default().to_vec(),
         timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
         max_repo_bytes: limits.max_repo_bytes,
         max_memory: limits.max_memory,
     })
+}
+
+/// The credentials for the repository's URL. A path of this machine, and ssh, need none and get none.
+pub(super) fn authorization(source: &Source) -> Result<Option<Authorization>, SourceError> {
+    let url = || source.url.to_string();
+    if source.url.http().is_none() || source.credentials == Credentials::None {
+        return Ok(None);
+    }
+    if source.url.is_readable_on_the_way() && !source.insecure_http {
+        return Err(SourceError::Insecure { url: url() });
+    }
+    if let Credentials::App(app) = &source.credentials {
+        let token = app.token(&source.route).map_err(|source| SourceError::App { url: url(), source })?;
+        return Ok(Some(Authorization::basic(TOKEN_USER, &token)));
+    }
+    let read = source.credentials.read().map_err(|source| SourceError::Secret { url: url(), source })?;
+    Ok(read.map(|(name, secret)| Authorization::basic(&name, secret.expose())))
+}
+
+/// What ssh is given. Its files are looked at first: ssh takes a missing one for an empty one.
+fn given(source: &Source) -> Result<ssh::Given, SourceError> {
+    let url = || source.url.to_string();
+    let Ssh { key, passphrase, known_hosts, agent } = source.ssh.clone();
+    for (setting, path) in [("SSH_KEY", &key), ("SSH_KNOWN_HOSTS", &known_hosts)] {
+        if let Some((path, Err(source))) = path.as_ref().map(|path| (path, std::fs::File::open(path))) {
+            return Err(SourceError::SshFile { url: url(), setting, path: path.clone(), source });
+        }
+    }
+    let passphrase = passphrase.map(|secret| secret.read()).transpose();
+    let passphrase = passphrase.map_err(|error| SourceError::Secret { url: url(), source: error })?;
+    let passphrase = passphrase.map(|secret| secret.expose().to_owned());
+    Ok(ssh::Given { key, known_hosts, agent, passphrase })
 }
 
 /// A child at work. It is killed and waited for where this is dropped.

@@ -3,7 +3,7 @@
 //! The first fetch brings one commit, so history may end before its beginning: then it is not known
 //! what lies beyond, and that is an answer of its own.
 
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::{BTreeSet, BinaryHeap, HashSet};
 
 use git2::{Commit, ErrorCode, Oid};
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,23 @@ impl Mirror {
         })
     }
 
+    /// The commits that `newer` contains and `older` does not, `newer` itself aside; and one at which the
+    /// mirror's history ends in between, so that some are not known.
+    ///
+    /// # Errors
+    /// One of the two is not in the mirror.
+    pub(super) fn between(
+        &self,
+        older: CommitId,
+        newer: CommitId,
+    ) -> Result<(BTreeSet<Oid>, Option<Oid>), MirrorError> {
+        let new = self.behind(newer, None)?.unwrap_or_default();
+        let old = self.behind(older, None)?.unwrap_or_default();
+        let cut = new.missing.difference(&old.all()).min().copied();
+        let between = new.seen.difference(&old.seen).filter(|id| **id != newer.oid()).copied();
+        Ok((between.collect(), cut))
+    }
+
     /// Tells what a commit says of itself.
     ///
     /// # Errors
@@ -131,7 +148,7 @@ impl Behind {
 
 /// The parents that the commit names. libgit2's own list leaves out those of a shallow clone's last
 /// commit, also where a later fetch has brought them.
-fn parents(commit: &Commit<'_>) -> Vec<Oid> {
+pub(super) fn parents(commit: &Commit<'_>) -> Vec<Oid> {
     let lines = commit.raw_header_bytes().split(|byte| *byte == b'\n');
     lines
         .filter_map(|line| Oid::from_str(std::str::from_utf8(line.strip_prefix(b"parent ")?).ok()?).ok())
@@ -214,6 +231,25 @@ mod tests {
         assert_eq!(story.ancestry(stranger, second), Ancestry::Unknown);
         story.forget(first);
         assert_eq!(story.ancestry(second, rewritten), Ancestry::No);
+    }
+
+    #[test]
+    fn what_lies_between_two_commits_is_told_with_the_end_of_what_is_known() {
+        let story = Story::new();
+        let root = story.commit("root", &[]);
+        let left = story.commit("left", &[root]);
+        let right = story.commit("right", &[root]);
+        let merge = story.commit("merge", &[left, right]);
+        let between = |older, newer| {
+            let mirror = Mirror::open(story.mirror.path()).unwrap();
+            mirror.between(older, newer).unwrap()
+        };
+        assert_eq!(between(left, merge), ([right.oid()].into(), None));
+        assert_eq!(between(merge, left), ([].into(), None));
+        story.forget(root);
+        assert_eq!(between(left, merge), ([right.oid()].into(), None));
+        story.forget(right);
+        assert_eq!(between(left, merge), ([].into(), Some(right.oid())));
     }
 
     #[test]

@@ -13,11 +13,10 @@ use url::Url;
 use super::authorization::Authorization;
 use super::error::FetchError;
 use super::redirect::{self, below};
+use super::route::{CaError, Route};
 use super::{libgit2, retry_after};
 use crate::ids::Timestamp;
 
-/// Forges look for `git/` in it.
-const USER_AGENT: &str = concat!("git/skill-sync-", env!("CARGO_PKG_VERSION"));
 /// The most that a list of references may take: 64 MiB is half a million of them.
 const MAX_LIST: u64 = 64 << 20;
 /// How often the first request may be redirected.
@@ -42,6 +41,8 @@ pub(super) struct Bounds {
 /// one that is told.
 pub(super) struct Session {
     agent: Agent,
+    /// By which proxy it goes.
+    proxy: Option<String>,
     /// As it was set: for errors.
     shown: String,
     /// Where the repository is; a redirect moves it.
@@ -54,30 +55,33 @@ pub(super) struct Session {
 
 impl Session {
     /// Begins a fetch; the deadline runs from here.
-    pub(super) fn new(url: &Url, authorization: Option<Authorization>, bounds: Bounds) -> Arc<Self> {
-        let agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(USER_AGENT)
-            .proxy(None)
-            .build()
-            .into();
-        Arc::new(Self {
+    pub(super) fn new(
+        url: &Url,
+        route: &Route,
+        authorization: Option<Authorization>,
+        bounds: Bounds,
+    ) -> Result<Arc<Self>, FetchError> {
+        let shown = url.to_string();
+        let (agent, proxy) = route.agent(url).map_err(|CaError { path, detail }| {
+            let url = shown.clone();
+            FetchError::CaFile { url, path, detail }
+        })?;
+        Ok(Arc::new(Self {
             agent,
-            shown: url.to_string(),
+            proxy,
+            shown,
             base: Mutex::new(url.clone()),
             authorization,
             bounds,
             started: Instant::now(),
             failure: Mutex::new(None),
-        })
+        }))
     }
 
     /// Makes libgit2 use this session for every HTTP URL of the process.
     pub(super) fn register(self: &Arc<Self>) -> Result<(), git2::Error> {
         let session = Arc::clone(self);
-        libgit2::register_http(move |remote| {
+        libgit2::register(&["http", "https"], move |remote| {
             Transport::smart(remote, true, Subtransport(Arc::clone(&session)))
         })
     }
@@ -197,6 +201,9 @@ impl Session {
     fn network(&self, error: ureq::Error) -> FetchError {
         use ureq::Timeout::{Connect, Resolve};
         let url = self.shown.clone();
+        if let Some(failure) = self.by_proxy(&error) {
+            return failure;
+        }
         match error {
             ureq::Error::Timeout(Connect | Resolve) if self.left().is_ok() => {
                 let detail = format!("no answer in {} s", CONNECT_TIMEOUT.as_secs());
@@ -206,6 +213,25 @@ impl Session {
             ureq::Error::HostNotFound => FetchError::Dns { url, detail: "it has no address".to_owned() },
             ureq::Error::Io(error) => of_io(url, &error),
             error => of_text(url, &error.to_string()),
+        }
+    }
+}
+
+impl Session {
+    /// What a proxy did: it is the one that is connected to, and that looks for the host.
+    fn by_proxy(&self, error: &ureq::Error) -> Option<FetchError> {
+        let (url, proxy) = (self.shown.clone(), self.proxy.clone()?);
+        let failed = |detail: String, refused| Some(FetchError::Proxy { url, proxy, detail, refused });
+        match error {
+            ureq::Error::ConnectProxyFailed(detail) => {
+                let refused = ["401", "403", "407"].iter().any(|status| detail.contains(status));
+                failed(foreign(detail), refused)
+            }
+            ureq::Error::HostNotFound => failed("it has no address".to_owned(), false),
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                failed(error.to_string(), false)
+            }
+            _ => None,
         }
     }
 }

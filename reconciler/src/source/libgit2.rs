@@ -39,17 +39,17 @@ pub(super) fn open_bare(path: &Path) -> Result<Repository, Error> {
     Repository::open_bare(path)
 }
 
-/// Sends every `http` and `https` URL of this process through transports that `make` builds.
+/// Sends every URL of these schemes in this process through transports that `make` builds.
 ///
 /// # Errors
 /// Where the process has registered one before: a process runs one fetch.
-pub(super) fn register_http<F>(make: F) -> Result<(), Error>
+pub(super) fn register<F>(schemes: &[&str], make: F) -> Result<(), Error>
 where
     F: Fn(&Remote<'_>) -> Result<Transport, Error> + Clone + Send + Sync + 'static,
 {
     initialise();
     let _guard = GLOBALS.lock().unwrap_or_else(PoisonError::into_inner);
-    for scheme in ["http", "https"] {
+    for scheme in schemes {
         // SAFETY: `register` wants no transport to be created at the same time. Only the child of a
         // fetch registers, before it makes its first remote, and it makes remotes on one thread.
         unsafe { git2::transport::register(scheme, make.clone()) }?;

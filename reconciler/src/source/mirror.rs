@@ -1,7 +1,9 @@
 //! The mirror: a bare repository of ours that holds every version in use, and what was overwritten.
 //!
 //! Its references are ours alone, below `refs/skill-sync/`; they keep objects alive, and what the
-//! remote deletes stays. Nothing in it is ever collected or repacked.
+//! remote deletes stays. What none of them keeps goes when it is tidied up.
+
+mod error;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -9,13 +11,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorClass, ErrorCode, FileMode as GitMode, ObjectType, Oid, Repository, Signature};
+use git2::{ErrorCode, FileMode as GitMode, ObjectType, Oid, Repository, Signature};
 
 use super::durable::Durable;
 use super::{libgit2, sweep};
 use crate::ids::{BlobId, CommitId};
-use crate::report::Remedy;
 use crate::tree::Skills;
+
+pub use error::MirrorError;
 
 /// The commit that the last fetch brought.
 pub(super) const TIP: &str = "refs/skill-sync/remote/tip";
@@ -32,75 +35,6 @@ pub struct Mirror {
     is_settled: Cell<bool>,
     /// What `refs/skill-sync/served` was last pointed at by us, to write only what changed.
     pub(super) served: RefCell<Option<(Skills, Oid)>>,
-}
-
-/// Says why the mirror cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum MirrorError {
-    /// It is there, and no repository that can be opened.
-    #[error(
-        "the mirror {} cannot be opened; `skill-sync state rebuild` sets it aside and makes a new one",
-        path.display()
-    )]
-    Unusable {
-        /// The mirror.
-        path: PathBuf,
-        /// Why not.
-        source: git2::Error,
-    },
-    /// An object that must be there is not, or is broken.
-    #[error(
-        "the mirror {} has lost {object}; `skill-sync state rebuild` sets it aside and makes a new one",
-        path.display()
-    )]
-    Damaged {
-        /// The mirror.
-        path: PathBuf,
-        /// What is missing.
-        object: String,
-        /// What libgit2 says.
-        source: git2::Error,
-    },
-    /// Writing into it failed.
-    #[error("cannot write {what} into the mirror {}", path.display())]
-    Write {
-        /// The mirror.
-        path: PathBuf,
-        /// An object or a reference.
-        what: String,
-        /// What libgit2 says.
-        source: git2::Error,
-    },
-    /// The file system failed.
-    #[error("cannot {what} {}", path.display())]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// Where.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-}
-
-impl MirrorError {
-    /// Who must act: a broken mirror is a person's, a full disk may pass.
-    pub fn remedy(&self) -> Remedy {
-        let git = |error: &git2::Error| match error.class() {
-            ErrorClass::Os | ErrorClass::Filesystem => Remedy::Retry(None),
-            _ => Remedy::Person,
-        };
-        match self {
-            Self::Io { .. } | Self::Write { .. } => Remedy::Retry(None),
-            Self::Unusable { source, .. } if source.code() == ErrorCode::NotFound => Remedy::Person,
-            Self::Unusable { source, .. } | Self::Damaged { source, .. } => git(source),
-        }
-    }
-
-    pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io { what, path, source }
-    }
 }
 
 /// What digits come to.
@@ -157,6 +91,11 @@ impl Mirror {
     /// The repository: for reading trees.
     pub fn git(&self) -> &Repository {
         &self.repository
+    }
+
+    /// Goes on with the same repository, opened again.
+    pub(super) fn replace_repository(&mut self, repository: Repository) {
+        self.repository = repository;
     }
 
     /// Removes what a killed fetch or a power cut left: locks, temporary files, packs that are not
@@ -347,6 +286,11 @@ impl Mirror {
         self.point(refname, commit)
     }
 
+    /// Keeps an object alive under a reference: a commit, or a tag of one.
+    pub(super) fn pin_object(&self, refname: &str, id: Oid) -> Result<(), MirrorError> {
+        self.point(refname, id)
+    }
+
     fn point(&self, refname: &str, id: Oid) -> Result<(), MirrorError> {
         if self.repository.refname_to_id(refname).is_ok_and(|old| old == id) {
             return Ok(());
@@ -389,6 +333,7 @@ fn create(path: &Path) -> Result<(), MirrorError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Remedy;
 
     fn mirror() -> (tempfile::TempDir, Mirror) {
         let dir = tempfile::tempdir().unwrap();

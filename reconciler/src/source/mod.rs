@@ -10,6 +10,7 @@
 //! ```
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 mod authorization;
@@ -19,6 +20,7 @@ mod download;
 mod durable;
 mod error;
 mod fetch;
+mod github_app;
 mod history;
 mod http;
 mod libgit2;
@@ -30,18 +32,28 @@ mod redirect;
 mod reference;
 mod refs;
 mod retry_after;
+mod route;
 mod served;
+mod signature;
+mod ssh;
 mod sweep;
+mod tidy;
 mod url;
+mod wire;
 
 pub use credentials::{Credentials, Revealed, Secret, SecretError};
 pub use error::{FetchError, SourceError};
 pub use fetch::{Fetched, Progress, fetch};
+pub use github_app::{AppError, GITHUB_API, GithubApp};
 pub use history::{Ancestry, CommitMeta, Person};
 pub use mirror::{ByDigits, Mirror, MirrorError};
 pub use probe::Probe;
+pub(crate) use reference::tag_version;
 pub use reference::{Reference, ReferenceError};
+pub use retry_after::parse as retry_after;
+pub use route::{Proxies, ProxyError, Route};
 pub use served::holds_served;
+pub use signature::{Accept, Claim, Mode, ProgramError, SignatureError, Signer, Verify};
 pub use url::{RepoUrl, RepoUrlError};
 
 /// Where the skills come from, and how they are fetched.
@@ -53,12 +65,30 @@ pub struct Source {
     pub reference: Reference,
     /// What is shown to its server, and to nobody else.
     pub credentials: Credentials,
+    /// What ssh is given where it is reached over SSH.
+    pub ssh: Ssh,
+    /// How HTTP leaves this machine.
+    pub route: Route,
     /// What a fetch may take.
     pub limits: Limits,
-    /// The program and the arguments that run [`child::serve`]: the same binary, a hidden verb.
+    /// The program and the arguments that run [`child::serve`]: the same binary, a hidden verb. Arguments
+    /// that follow are handed to it.
     pub child: Vec<OsString>,
     /// Credentials may go over `http://` to another machine (`INSECURE_HTTP`).
     pub insecure_http: bool,
+}
+
+/// What the system's `ssh` is given; nothing else of the user's or the machine's configuration is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ssh {
+    /// The private key; with an agent it may be the public half of the key that is meant.
+    pub key: Option<PathBuf>,
+    /// Opens the private key.
+    pub passphrase: Option<Secret>,
+    /// The hosts that are known; none is, where there is no such file.
+    pub known_hosts: Option<PathBuf>,
+    /// The socket of an agent whose keys are shown.
+    pub agent: Option<PathBuf>,
 }
 
 /// What a fetch may take.
@@ -70,7 +100,8 @@ pub struct Limits {
     pub clone_timeout: Duration,
     /// The mirror, in bytes (`MAX_REPO_BYTES`).
     pub max_repo_bytes: u64,
-    /// The memory of the child, in bytes of data (`RLIMIT_DATA`; mapped packs do not count).
+    /// The memory of the child, in bytes of data (`MAX_FETCH_MEMORY`; `RLIMIT_DATA`: mapped packs do not
+    /// count).
     pub max_memory: u64,
 }
 

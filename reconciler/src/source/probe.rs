@@ -3,8 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::authorization::Authorization;
-use super::fetch::Fetched;
+use super::fetch::{self, Fetched};
 use super::http::{Bounds, Session};
 use super::refs::{self, Named};
 use super::{Limits, Mirror, Source};
@@ -30,6 +29,7 @@ impl Probe {
         let last = applied.map(|applied| Fetched {
             commit: applied.commit,
             reference: applied.reference.clone(),
+            tag: None,
             redirected_to: None,
         });
         Self { last, is_odd: false }
@@ -67,14 +67,11 @@ impl Probe {
     fn ask(&mut self, source: &Source) -> Option<Named> {
         let url = source.url.http().filter(|_| !self.is_odd)?;
         let question = refs::question(&source.reference)?;
-        let credentials = source.credentials.read().ok()?;
-        if credentials.is_some() && source.url.is_readable_on_the_way() && !source.insecure_http {
-            return None;
-        }
-        let authorization = credentials.map(|(name, secret)| Authorization::basic(&name, secret.expose()));
+        let authorization = fetch::authorization(source).ok()?;
         let timeout = MAX_TIME.min(source.limits.fetch_timeout / 2);
-        let session = Session::new(url, authorization, Bounds { timeout, max_bytes: MAX_ANSWER });
-        let answer = session.ask_v2(&question).ok()?;
+        let session =
+            Session::new(url, &source.route, authorization, Bounds { timeout, max_bytes: MAX_ANSWER });
+        let answer = session.ok()?.ask_v2(&question).ok()?;
         let named = refs::answered(&source.reference, &answer);
         self.is_odd = named.is_none();
         named

@@ -1,7 +1,10 @@
-//! What is followed: a branch, a tag, a full reference, one commit, or the remote's own choice.
+//! What is followed: a branch, a tag, a full reference, one commit, the newest version of a range, or the
+//! remote's own choice.
 
 use std::fmt;
 use std::str::FromStr;
+
+use semver::{Version, VersionReq};
 
 use super::error::FetchError;
 use crate::ids::CommitId;
@@ -22,6 +25,17 @@ pub enum Reference {
     Full(String),
     /// One commit.
     Commit(CommitId),
+    /// The tag with the highest version of a range.
+    Semver(VersionReq),
+}
+
+/// What is said before a range of versions.
+const SEMVER: &str = "semver:";
+
+/// The version that a tag's full name stands for: `refs/tags/v1.2.3`, with or without the `v`.
+pub(crate) fn tag_version(name: &str) -> Option<Version> {
+    let tag = name.strip_prefix("refs/tags/")?;
+    Version::parse(tag.strip_prefix('v').unwrap_or(tag)).ok()
 }
 
 /// Says why a text names nothing that can be followed.
@@ -30,22 +44,31 @@ pub enum ReferenceError {
     /// No name that git takes.
     #[error("`{0}` is no name of a branch, a tag or a reference, and no commit id of 40 hexadecimal digits")]
     Name(String),
-    /// A range over tags.
-    #[error("`{0}`: following a range of versions is not supported yet; name a branch, a tag or a commit")]
-    Semver(String),
+    /// No range of versions.
+    #[error(
+        "`{range}` is no range of versions, such as semver:^1.2, semver:1.* or semver:>=1.2, <3 ({detail})"
+    )]
+    Semver {
+        /// What was given.
+        range: String,
+        /// What is wrong with it.
+        detail: String,
+    },
 }
 
 impl FromStr for Reference {
     type Err = ReferenceError;
 
-    /// Takes `HEAD`, a short name, `refs/…` or 40 hexadecimal digits.
+    /// Takes `HEAD`, a short name, `refs/…`, 40 hexadecimal digits, or `semver:` and a range.
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
         let text = text.trim();
         if text == "HEAD" {
             return Ok(Self::Head);
         }
-        if text.starts_with("semver:") {
-            return Err(ReferenceError::Semver(text.to_owned()));
+        if let Some(range) = text.strip_prefix(SEMVER) {
+            return VersionReq::parse(range.trim()).map(Self::Semver).map_err(|error| {
+                ReferenceError::Semver { range: text.to_owned(), detail: error.to_string() }
+            });
         }
         if let Ok(commit) = text.parse() {
             return Ok(Self::Commit(commit));
@@ -79,6 +102,7 @@ impl fmt::Display for Reference {
             Self::Head => f.write_str("HEAD"),
             Self::Name(name) | Self::Full(name) => f.write_str(name),
             Self::Commit(id) => id.fmt(f),
+            Self::Semver(range) => write!(f, "{SEMVER}{range}"),
         }
     }
 }
@@ -120,10 +144,22 @@ impl Reference {
                 }
                 branch.or(tag).ok_or_else(missing)
             }
+            Self::Semver(range) => newest(range, listed).ok_or_else(|| self.no_version(url, listed)),
             Self::Commit(id) => {
                 let at_it = listed.iter().find(|r| r.id == id.oid() && !r.name.ends_with("^{}"));
                 Ok(at_it.map_or(Wanted::Unlisted(*id), wanted))
             }
+        }
+    }
+
+    fn no_version(&self, url: &str, listed: &[Advertised]) -> FetchError {
+        let mut versions: Vec<Version> = listed.iter().filter_map(|r| tag_version(&r.name)).collect();
+        versions.sort();
+        let newest: Vec<String> = versions.iter().rev().take(NEAR).map(ToString::to_string).collect();
+        FetchError::NoSuchVersion {
+            url: url.to_owned(),
+            range: self.to_string(),
+            versions: newest.join(", "),
         }
     }
 
@@ -140,6 +176,14 @@ impl Reference {
 
 fn wanted(listed: &Advertised) -> Wanted {
     Wanted::Listed { name: listed.name.clone(), id: listed.id }
+}
+
+/// The tag with the highest version of the range; of two for one version (`1.0.0` and `v1.0.0`) always
+/// the same one.
+fn newest(range: &VersionReq, listed: &[Advertised]) -> Option<Wanted> {
+    let versions = listed.iter().filter_map(|r| tag_version(&r.name).map(|version| (version, r)));
+    let matching = versions.filter(|(version, _)| range.matches(version));
+    matching.max_by(|(a, x), (b, y)| a.cmp(b).then(x.name.cmp(&y.name))).map(|(_, r)| wanted(r))
 }
 
 /// The branch that HEAD stands for where the remote says so, else HEAD itself (it is detached).
@@ -172,7 +216,8 @@ mod tests {
 
     #[test]
     fn a_reference_reads_back_what_it_prints() {
-        for text in ["HEAD", "main", "feature/x", "v1.0", "refs/heads/main", &"ab".repeat(20)] {
+        for text in ["HEAD", "main", "feature/x", "v1.0", "refs/heads/main", &"ab".repeat(20), "semver:^1.2"]
+        {
             assert_eq!(Reference::parse(text).unwrap().to_string(), text);
         }
     }
@@ -182,8 +227,33 @@ mod tests {
         for text in ["", "a b", "a..b", "refs/heads/*", "-\u{7}", "main:other"] {
             assert!(matches!(Reference::parse(text), Err(ReferenceError::Name(_))), "{text:?}");
         }
-        let error = Reference::parse("semver:^1").unwrap_err().to_string();
-        assert!(error.contains("not supported yet"), "{error}");
+        let error = Reference::parse("semver:newest").unwrap_err().to_string();
+        assert!(error.contains("`semver:newest` is no range of versions"), "{error}");
+    }
+
+    #[test]
+    fn a_range_takes_the_highest_version_of_it() {
+        let refs = [
+            ("refs/heads/v9.0.0", '1'),
+            ("refs/tags/v1.9.0", '1'),
+            ("refs/tags/v1.10.0", '2'),
+            ("refs/tags/v1.10.0^{}", '3'),
+            ("refs/tags/1.2.0", '4'),
+            ("refs/tags/v2.0.0-rc.1", '5'),
+            ("refs/tags/v2.0.0", '6'),
+            ("refs/tags/latest", '7'),
+        ];
+        for (range, tag) in [
+            ("^1", "refs/tags/v1.10.0"),
+            ("~1.9", "refs/tags/v1.9.0"),
+            (">=1, <1.9", "refs/tags/1.2.0"),
+            ("*", "refs/tags/v2.0.0"),
+            (">=2.0.0-rc.0, <2.0.0", "refs/tags/v2.0.0-rc.1"),
+        ] {
+            assert_eq!(chosen(&format!("semver:{range}"), &refs), tag, "{range}");
+        }
+        let none = chosen("semver:^3", &refs);
+        assert!(none.contains("semver:^3") && none.contains("2.0.0, 2.0.0-rc.1, 1.10.0"), "{none}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::ids::Timestamp;
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Reads the header's value; nothing where it is neither. A date in the past is no wait.
-pub(super) fn parse(value: &str, now: Timestamp) -> Option<Duration> {
+pub fn parse(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     let wait = match value.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),

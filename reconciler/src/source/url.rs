@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 /// Where a repository is. What it prints holds no credential: parsing refuses them.
@@ -15,8 +16,20 @@ pub struct RepoUrl {
 #[derive(Clone, PartialEq, Eq)]
 enum Place {
     Http(Url),
-    Ssh { host: String, port: Option<u16>, path: String },
+    Ssh(SshPlace),
     Path(PathBuf),
+}
+
+/// Where a repository is on a server that is asked over SSH.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SshPlace {
+    /// Who to log in as; ssh's own choice where none is named.
+    pub(super) user: Option<String>,
+    /// A name or an address, without brackets.
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
+    /// As the server takes it: absolute in a URL, as it was given after `host:`.
+    pub(super) path: String,
 }
 
 /// Says why a text is not the address of a repository. The text itself is not repeated where it may
@@ -59,6 +72,12 @@ pub enum RepoUrlError {
     /// No path after the host.
     #[error("the repository URL for {host} names no repository: there is nothing after the host")]
     NoPath {
+        /// The host.
+        host: String,
+    },
+    /// A host, a user or a path that a program would take for one of its options.
+    #[error("the repository URL for {host} has a user, a host or a path that begins with `-`")]
+    Option {
         /// The host.
         host: String,
     },
@@ -118,11 +137,27 @@ impl RepoUrl {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(RepoUrlError::Query { host });
         }
-        let path = url.path().trim_matches('/').to_owned();
-        if path.is_empty() {
-            return Err(RepoUrlError::NoPath { host });
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let path = decoded(url.path());
+        // git's own rule: a home directory is asked for without the slash.
+        let path = path.strip_prefix('/').filter(|rest| rest.starts_with('~')).unwrap_or(&path).to_owned();
+        let user = Some(url.username()).filter(|user| !user.is_empty()).map(decoded);
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        Self::ssh(url.to_string(), SshPlace { user, host, port: url.port(), path })
+    }
+
+    fn ssh(text: String, place: SshPlace) -> Result<Self, RepoUrlError> {
+        let SshPlace { user, host, path, .. } = &place;
+        if path.trim_matches('/').is_empty() || host.is_empty() {
+            return Err(RepoUrlError::NoPath { host: host.clone() });
         }
-        Ok(Self { text: url.to_string(), place: Place::Ssh { host, port: url.port(), path } })
+        if [user.as_deref().unwrap_or_default(), host, path].iter().any(|part| part.starts_with('-')) {
+            return Err(RepoUrlError::Option { host: host.clone() });
+        }
+        if let Some(control) = path.chars().find(|c| c.is_control()) {
+            return Err(RepoUrlError::Control(control));
+        }
+        Ok(Self { text, place: Place::Ssh(place) })
     }
 
     fn file_url(text: &str) -> Result<Self, RepoUrlError> {
@@ -147,12 +182,10 @@ impl RepoUrl {
                 _ => Ok(Self { text: text.to_owned(), place: Place::Path(PathBuf::from(text)) }),
             };
         };
-        let host = login.rsplit_once('@').map_or(login, |(_, host)| host).to_owned();
-        let path = path.trim_matches('/').to_owned();
-        if path.is_empty() || host.is_empty() {
-            return Err(RepoUrlError::NoPath { host });
-        }
-        Ok(Self { text: text.to_owned(), place: Place::Ssh { host, port: None, path } })
+        let (user, host) = login.rsplit_once('@').unwrap_or(("", login));
+        let user = Some(user).filter(|user| !user.is_empty()).map(str::to_owned);
+        let place = SshPlace { user, host: host.to_owned(), port: None, path: path.to_owned() };
+        Self::ssh(text.to_owned(), place)
     }
 
     /// The same address; a local path that is not absolute is taken below `base`, and is shown without
@@ -176,7 +209,7 @@ impl RepoUrl {
     fn identity(&self) -> (String, Option<u16>, String) {
         let (host, port, path) = match &self.place {
             Place::Http(url) => (url.host_str().unwrap_or_default(), url.port(), url.path().to_owned()),
-            Place::Ssh { host, port, path } => (host.as_str(), *port, path.clone()),
+            Place::Ssh(SshPlace { host, port, path, .. }) => (host.as_str(), *port, path.clone()),
             Place::Path(path) => ("", None, path.display().to_string()),
         };
         let path = path.trim_matches('/');
@@ -194,9 +227,9 @@ impl RepoUrl {
         if let Place::Path(path) = &self.place { Some(path) } else { None }
     }
 
-    /// Whether it is fetched over SSH.
-    pub(super) fn is_ssh(&self) -> bool {
-        matches!(self.place, Place::Ssh { .. })
+    /// Where it is on a server that is asked over SSH.
+    pub(super) fn ssh_place(&self) -> Option<&SshPlace> {
+        if let Place::Ssh(place) = &self.place { Some(place) } else { None }
     }
 
     /// Whether what is sent there can be read on the way: `http://` to another machine.
@@ -275,6 +308,34 @@ mod tests {
         assert!(error("file://host/srv").contains("three slashes"));
         assert!(error("https://").contains("cannot be parsed"));
         assert!(error("/srv/a\u{7}b").contains("U+0007"));
+    }
+
+    #[test]
+    fn what_a_program_would_take_for_an_option_is_refused() {
+        for text in [
+            "ssh://-oProxyCommand=x/r",
+            "ssh://-x@h/r",
+            "git@-oProxyCommand=x:r",
+            "git@h:--upload-pack=x",
+            "-x@h:r",
+        ] {
+            let error = error(text);
+            assert!(error.contains("begins with `-`"), "{text}: {error}");
+        }
+        assert!(error("ssh://h/a%0Ab").contains("U+000A"));
+    }
+
+    #[test]
+    fn a_path_over_ssh_is_what_git_would_ask_for() {
+        let asked = |text: &str| {
+            let place = RepoUrl::parse(text).unwrap().ssh_place().unwrap().clone();
+            format!("{:?} {} {:?} {}", place.user, place.host, place.port, place.path)
+        };
+        assert_eq!(asked("ssh://git@h:2222/org/r.git"), "Some(\"git\") h Some(2222) /org/r.git");
+        assert_eq!(asked("ssh://h/~me/r%20s"), "None h None ~me/r s");
+        assert_eq!(asked("ssh://git@[::1]:22/r"), "Some(\"git\") ::1 Some(22) /r");
+        assert_eq!(asked("git@h:org/r.git"), "Some(\"git\") h None org/r.git");
+        assert_eq!(asked("git@h:/srv/r"), "Some(\"git\") h None /srv/r");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Where the target and the state directory are: found, checked and made.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -62,6 +62,40 @@ pub(super) fn check_overlap(target: &Path, state: &Path) -> Result<(), TargetErr
     Err(TargetError::Overlap { target: target.to_owned(), state: state.to_owned() })
 }
 
+/// What the state directory holds of ours, each with what it is when it is there. What lies deeper is
+/// opened by libgit2, which nobody else may write to: the directory is 0700.
+const OURS: [(&str, FileType); 12] = [
+    ("lock", FileType::RegularFile),
+    (OWNER, FileType::RegularFile),
+    ("state.db", FileType::RegularFile),
+    ("state.db-wal", FileType::RegularFile),
+    ("state.db-shm", FileType::RegularFile),
+    ("staging", FileType::Directory),
+    ("displaced", FileType::Directory),
+    ("repo.git", FileType::Directory),
+    ("repo.git/HEAD", FileType::RegularFile),
+    ("repo.git/config", FileType::RegularFile),
+    ("repo.git/objects", FileType::Directory),
+    ("repo.git/refs", FileType::Directory),
+];
+
+/// Makes sure that what is there of ours is what we made: a link would lead elsewhere, and the opening of
+/// a pipe would never end.
+pub(super) fn check_planted(state: &Directory, path: &Path) -> Result<(), TargetError> {
+    for (ours, wanted) in OURS {
+        let (above, leaf) = ours.rsplit_once('/').unwrap_or(("", ours));
+        let found = match state.below(above).and_then(|directory| directory.entry(leaf)) {
+            Err(Errno::NOENT) => continue,
+            found => found.map_err(TargetError::io("look at", &path.join(ours)))?,
+        };
+        if let Some(found) = found.map(|stat| kind(&stat)).filter(|found| *found != wanted) {
+            let wanted = if wanted == FileType::Directory { "a directory" } else { "a file" };
+            return Err(TargetError::Planted { path: path.join(ours), found: name(found), wanted });
+        }
+    }
+    Ok(())
+}
+
 /// The file of the state directory that says whose it is.
 const OWNER: &str = "target";
 
@@ -85,9 +119,17 @@ pub(super) fn check_owner(target: &Path, state: &Path) -> Result<(), TargetError
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("read", &owner)(error)),
         _ => {}
     }
+    sign(state, &owner, is.as_os_str().as_bytes()).map_err(failed("write", &owner))
+}
+
+/// Writes whose a state directory is, durably: an empty file after a power cut would say nothing.
+fn sign(state: &Path, owner: &Path, text: &[u8]) -> io::Result<()> {
     let part = state.join("target.new");
-    let written = std::fs::write(&part, is.as_os_str().as_bytes());
-    written.and_then(|()| std::fs::rename(&part, &owner)).map_err(failed("write", &owner))
+    let mut file = std::fs::File::create(&part)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    std::fs::rename(&part, owner)?;
+    std::fs::File::open(state)?.sync_all()
 }
 
 /// Where the target lies, seen from the directory that holds the state directory.
@@ -174,6 +216,7 @@ fn name(kind: FileType) -> &'static str {
     match kind {
         FileType::Symlink => "a symbolic link",
         FileType::RegularFile => "a file",
+        FileType::Directory => "a directory",
         _ => "a special file",
     }
 }

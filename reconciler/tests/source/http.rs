@@ -17,7 +17,7 @@ fn the_first_fetch_is_shallow_and_later_ones_bring_what_lies_between() {
     let upstream = world.upstream();
     let root = upstream.push("main", "zero");
     let first = upstream.push("main", "one");
-    let Some(backend) = Backend::start(&world, &[]) else { return };
+    let Some(backend) = Backend::serve(&world, &[]) else { return };
     let world = world.url(format!("{}/skills.git", backend.url));
 
     let fetched = world.fetched();
@@ -45,7 +45,7 @@ fn references_that_pin_other_objects_are_in_nobodys_way() {
     let world = World::new();
     let upstream = world.upstream();
     upstream.push("main", "one");
-    let Some(backend) = Backend::start(&world, &[]) else { return };
+    let Some(backend) = Backend::serve(&world, &[]) else { return };
     let world = world.url(format!("{}/skills.git", backend.url));
     world.mirror().keep_blob("refs/skill-sync/drift/1-a", b"drifted").unwrap();
     let first = world.fetched().commit;
@@ -64,7 +64,7 @@ fn tags_and_commits_come_over_http_too() {
     let tagged = upstream.push("main", "two");
     upstream.annotate("v1", tagged);
     let new = upstream.push("main", "three");
-    let Some(backend) = Backend::start(&world, &[]) else { return };
+    let Some(backend) = Backend::serve(&world, &[]) else { return };
     for (reference, commit) in [("v1".to_owned(), tagged), (old.to_string(), old), (new.to_string(), new)] {
         let fresh = World::new().url(format!("{}/skills.git", backend.url)).following(&reference);
         assert_eq!(fresh.fetched().commit, commit);
@@ -85,7 +85,7 @@ fn an_older_commit_comes_when_it_is_asked_for() {
     let old = upstream.push("main", "one");
     upstream.push("main", "two");
     let new = upstream.push("main", "three");
-    let Some(backend) = Backend::start(&world, &[]) else { return };
+    let Some(backend) = Backend::serve(&world, &[]) else { return };
     for by_id in [false, true] {
         upstream.git.config().unwrap().set_bool("uploadpack.allowAnySHA1InWant", by_id).unwrap();
         let ours = World::new().url(format!("{}/skills.git", backend.url));
@@ -107,7 +107,7 @@ fn a_shallow_mirror_may_change_to_a_local_path_and_back() {
     upstream.push("main", "one");
     upstream.push("main", "two");
     let path = world.source.url.to_string();
-    let Some(backend) = Backend::start(&world, &[]) else { return };
+    let Some(backend) = Backend::serve(&world, &[]) else { return };
     let url = format!("{}/skills.git", backend.url);
     let mut ours = World::new();
     for (n, url) in [&url, &path, &url, &path, &url].into_iter().enumerate() {
@@ -122,7 +122,7 @@ fn a_shallow_mirror_may_change_to_a_local_path_and_back() {
 fn an_empty_repository_and_a_missing_one_are_told_apart() {
     let world = World::new();
     world.upstream();
-    let Some(backend) = Backend::start(&world, &[]) else { return };
+    let Some(backend) = Backend::serve(&world, &[]) else { return };
     let empty = World::new().url(format!("{}/skills.git", backend.url)).refused();
     assert!(matches!(empty, FetchError::Empty { .. }), "{empty}");
     let missing = World::new().url(format!("{}/nothing.git", backend.url)).refused();
@@ -135,7 +135,7 @@ fn credentials_are_wanted_wrong_or_right() {
     let world = World::new();
     let path = world.dir.path().join("git/private/skills.git");
     let commit = crate::world::Upstream::new(&path).push("main", "one");
-    let Some(backend) = Backend::start(&world, &["--user", &user()]) else { return };
+    let Some(backend) = Backend::serve(&world, &["--user", &user()]) else { return };
     let url = format!("{}/private/skills.git", backend.url);
 
     let without = World::new().url(&url).refused();
@@ -155,7 +155,7 @@ fn credentials_are_wanted_wrong_or_right() {
 fn a_redirect_on_the_same_host_is_followed_and_told() {
     let world = World::new();
     let commit = world.upstream().push("main", "one");
-    let Some(backend) = Backend::start(&world, &[]) else { return };
+    let Some(backend) = Backend::serve(&world, &[]) else { return };
     let world = world.url(format!("{}/moved/skills.git", backend.url));
     let fetched = world.fetched();
     assert_eq!(fetched.commit, commit);
@@ -169,7 +169,7 @@ fn a_repository_beyond_its_limit_is_refused() {
     let commit = upstream.commit(&noise(1_300_000), None);
     upstream.git.reference("refs/heads/main", commit.oid(), false, "push").unwrap();
     let mut urls = vec![world.source.url.to_string()];
-    let backend = Backend::start(&world, &[]);
+    let backend = Backend::serve(&world, &[]);
     urls.extend(backend.as_ref().map(|backend| format!("{}/skills.git", backend.url)));
     for url in urls {
         let mut small = World::new().url(&url);
@@ -200,7 +200,7 @@ fn a_certificate_that_nobody_vouches_for_is_refused() {
         return skip("a fetch over TLS, because there is no openssl to make a certificate");
     }
     let tls = ["--cert", cert.to_str().unwrap(), "--key", key.to_str().unwrap()];
-    let Some(backend) = Backend::start(&world, &tls) else { return };
+    let Some(backend) = Backend::serve(&world, &tls) else { return };
     let error = World::new().url(format!("{}/skills.git", backend.url)).token(TOKEN).refused();
     assert!(matches!(error, FetchError::Tls { .. }), "{error:?}");
     assert_eq!(error.remedy(), Remedy::Person);

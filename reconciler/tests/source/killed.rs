@@ -162,7 +162,7 @@ fn what_is_not_our_child_is_told() {
 fn a_broken_request_is_answered_without_repeating_it() {
     let mut output = Vec::new();
     let input = format!(r#"{{"authorization": "{TOKEN}", "parent": "x"}}"#);
-    reconciler::source::child::serve(input.as_bytes(), &mut output);
+    reconciler::source::child::serve(&[], input.as_bytes(), &mut output);
     let output = String::from_utf8(output).unwrap();
     assert!(output.contains("request is broken at line 1") && !output.contains(TOKEN), "{output}");
 }

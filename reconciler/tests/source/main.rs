@@ -7,9 +7,14 @@
     reason = "clippy knows the tests, but not what they are made of"
 )]
 
+mod app;
+mod bombs;
 mod hostile;
 mod http;
 mod killed;
 mod probe;
 mod references;
+mod route;
+mod ssh;
+mod tidy;
 mod world;

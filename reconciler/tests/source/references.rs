@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt as _;
 
 use reconciler::report::Remedy;
-use reconciler::source::{Ancestry, FetchError, RepoUrl, SourceError};
+use reconciler::source::{Ancestry, FetchError, RepoUrl};
 
 use crate::world::World;
 
@@ -139,10 +139,23 @@ fn a_file_url_and_a_path_with_a_colon_are_taken() {
 }
 
 #[test]
-fn ssh_is_refused_in_plain_words() {
-    let error = World::new().url("git@github.com:org/skills.git").fetch().unwrap_err();
-    assert!(matches!(error, SourceError::Ssh { .. }), "{error}");
-    assert_eq!(error.remedy(), Remedy::Person);
+fn a_range_of_versions_follows_the_highest_tag_of_it() {
+    let world = World::new().following("semver:^1");
+    let upstream = world.upstream();
+    upstream.push("main", "zero");
+    let none = world.refused();
+    assert!(matches!(none, FetchError::NoSuchVersion { .. }) && none.remedy() == Remedy::Person, "{none}");
+    let first = upstream.push("main", "one");
+    upstream.git.reference("refs/tags/v1.0.0", first.oid(), false, "tag").unwrap();
+    let fetched = world.fetched();
+    assert_eq!((fetched.commit, fetched.reference.as_str()), (first, "refs/tags/v1.0.0"));
+    let second = upstream.push("main", "two");
+    let tag = upstream.annotate("v1.1.0", second);
+    upstream.annotate("v2.0.0", upstream.push("main", "three"));
+    let fetched = world.fetched();
+    assert_eq!((fetched.commit, fetched.reference.as_str()), (second, "refs/tags/v1.1.0"));
+    assert_eq!(fetched.tag, Some(tag.to_string()));
+    assert!(world.mirror().git().find_tag(tag).is_ok(), "the tag itself is there too");
 }
 
 #[test]

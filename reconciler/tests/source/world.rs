@@ -11,7 +11,8 @@ use git2::{Oid, Repository, Signature, Time};
 use reconciler::cancel::Cancel;
 use reconciler::ids::CommitId;
 use reconciler::source::{
-    Credentials, FetchError, Fetched, Limits, Mirror, Reference, RepoUrl, Secret, Source, SourceError, fetch,
+    Credentials, FetchError, Fetched, Limits, Mirror, Reference, RepoUrl, Route, Secret, Source, SourceError,
+    Ssh, fetch,
 };
 
 /// A token that must never be found anywhere.
@@ -69,6 +70,8 @@ impl World {
             url: RepoUrl::parse(dir.path().join("git/skills.git").to_str().unwrap()).unwrap(),
             reference: Reference::Head,
             credentials: Credentials::None,
+            ssh: Ssh::default(),
+            route: Route::default(),
             limits: Limits {
                 fetch_timeout: Duration::from_secs(60),
                 clone_timeout: Duration::from_secs(60),
@@ -130,23 +133,17 @@ impl World {
     }
 }
 
-/// A real `git http-backend` over the repositories of a world; it ends with this value.
-pub(crate) struct Backend {
+/// A server of one of the project's scripts; it ends with this value.
+pub(crate) struct Listener {
     child: Child,
     pub(crate) url: String,
 }
 
-impl Backend {
-    /// None, with a line that says so, where this machine has no git or python3.
-    pub(crate) fn start(world: &World, arguments: &[&str]) -> Option<Self> {
-        if let Some(missing) = ["git", "python3"].into_iter().find(|program| !runs(program)) {
-            skip(&format!("a fetch from git http-backend, because there is no {missing}"));
-            return None;
-        }
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/git-http-backend");
+impl Listener {
+    pub(crate) fn start(script: &str, arguments: &[impl AsRef<std::ffi::OsStr>]) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts").join(script);
         let mut child = Command::new("python3")
-            .arg(script)
-            .arg(world.dir.path().join("git"))
+            .arg(path)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -154,16 +151,33 @@ impl Backend {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url =
-            line.trim().strip_prefix("listening ").expect("the script says where it listens").to_owned();
-        Some(Self { child, url })
+        let url = line.trim().strip_prefix("listening ").expect("the script says where it listens");
+        Self { url: url.to_owned(), child }
     }
 }
 
-impl Drop for Backend {
+impl Drop for Listener {
     fn drop(&mut self) {
-        self.child.kill().unwrap();
+        // It ends with its stdin, and ends what it has started.
+        drop(self.child.stdin.take());
         self.child.wait().unwrap();
+    }
+}
+
+/// A real `git http-backend` over the repositories of a world.
+pub(crate) type Backend = Listener;
+
+impl Backend {
+    /// None, with a line that says so, where this machine has no git or python3.
+    pub(crate) fn serve(world: &World, arguments: &[&str]) -> Option<Self> {
+        if let Some(missing) = ["git", "python3"].into_iter().find(|program| !runs(program)) {
+            skip(&format!("a fetch from git http-backend, because there is no {missing}"));
+            return None;
+        }
+        let root = world.dir.path().join("git");
+        let mut all = vec![root.to_str().unwrap()];
+        all.extend(arguments);
+        Some(Self::start("git-http-backend", &all))
     }
 }
 

@@ -28,6 +28,7 @@ fn report(outcome: Outcome) -> PassReport {
         quarantined: Vec::new(),
         unowned: Vec::new(),
         error: None,
+        signer: None,
         note: None,
         retry_after: None,
     }
@@ -100,6 +101,7 @@ fn a_pass_that_failed_says_why_and_names_no_commit() {
 fn a_difference_says_would_and_names_what_is_not_ours() {
     let unowned = |n: u32| Unowned { path: format!("cache-{n}"), directory: true };
     let mut diff = Diff {
+        guard: None,
         revision: revision(),
         changes: vec![update("golden-horde")],
         held: vec![held(None)],

@@ -142,3 +142,93 @@ fn what_was_edited_into_no_json_is_listed_as_it_is() {
     let json = serde_json::to_value(&place.record.audit(1, None).unwrap()[0]).unwrap();
     assert_eq!(json["body"], "{no json");
 }
+
+fn anchored(place: &Place) -> Anchor {
+    place.record.anchor().unwrap()
+}
+
+#[test]
+fn an_anchor_tells_what_was_cut_off_and_what_was_written_anew() {
+    let mut place = Place::new();
+    place.serve(skills([("a", "1")], commit(1)), commit(1));
+    let early = anchored(&place);
+    assert_eq!((early.seq, early.chain.len()), (3, 32));
+    place.serve(skills([("a", "2")], commit(2)), commit(2));
+    let late = anchored(&place);
+    for anchor in [&early, &late] {
+        assert!(matches!(place.record.verify_from(anchor), Ok(Verified::Whole { records: 5, .. })));
+    }
+    let other = Anchor { hash: Digest::of(b"other"), ..early };
+    assert_eq!(place.record.verify_from(&other).unwrap(), broken(3, Break::Anchored));
+    let foreign = anchored(&Place::new());
+    let found = place.record.verify_from(&foreign).unwrap();
+    assert!(matches!(found, Verified::Broken { seq: 1, why: Break::OtherChain { .. } }), "{found:?}");
+
+    let thief = Connection::open(place.path()).unwrap();
+    thief.execute_batch("DROP TRIGGER audit_is_not_deleted; DELETE FROM audit WHERE seq > 3").unwrap();
+    assert!(
+        matches!(place.record.verify(), Ok(Verified::Whole { records: 3, .. })),
+        "the chain alone is whole"
+    );
+    let cut = place.record.verify_from(&late).unwrap();
+    assert_eq!(cut, broken(4, Break::Cut { anchored: 5, last: 3 }));
+    let Verified::Broken { why, .. } = cut else { panic!() };
+    assert!(why.to_string().contains("the anchor was taken at record 5, the chain ends at 3"), "{why}");
+}
+
+/// A record of seven records whose clock stands a second before the eighth.
+fn old(place: &mut Place) -> Timestamp {
+    for n in 1..=3 {
+        place.serve(skills([("a", &n.to_string())], commit(n)), commit(n));
+    }
+    // The first was written by the system's clock, long after the stories' own.
+    place.record.audit(1, None).unwrap()[0].at
+}
+
+#[test]
+fn old_records_go_under_a_checkpoint_and_the_rest_is_verified_from_there() {
+    let mut place = Place::new();
+    let newest = old(&mut place);
+    let head = place.record.audit_record(7).unwrap().unwrap().hash;
+    let after = Timestamp::from_millis(place.record.audit_after(0, 1).unwrap()[0].at.millis() + 1);
+    let pass = PassId(9);
+    assert_eq!(place.record.prune_audit(Timestamp::from_millis(1), pass, newest).unwrap(), None);
+    assert_eq!(place.record.checkpoint().unwrap(), None);
+    let gone = place.record.prune_audit(after, pass, after).unwrap().unwrap();
+    assert_eq!((gone.from, gone.through, gone.hash, gone.written), (1, 7, head, newest));
+    assert_eq!(place.record.checkpoint().unwrap(), Some(gone));
+    let left = place.record.audit_after(0, 10).unwrap();
+    assert_eq!((left.len(), left[0].seq, left[0].prev_hash), (1, 8, head));
+    assert_eq!(left[0].kind, "checkpoint");
+    let whole = |found: Verified| matches!(found, Verified::Whole { pruned: Some(7), .. });
+    assert!(whole(place.record.verify().unwrap()));
+    place.serve(skills([("a", "4")], commit(4)), commit(4));
+    assert!(matches!(place.record.verify(), Ok(Verified::Whole { records: 3, pruned: Some(7), .. })));
+    place.restart();
+    assert!(whole(place.record.verify().unwrap()), "after a restart too");
+}
+
+#[test]
+fn checkpoints_alone_are_not_worth_another() {
+    let mut place = Place::new();
+    old(&mut place);
+    let after = Timestamp::from_millis(place.record.audit_after(0, 1).unwrap()[0].at.millis() + 1);
+    assert!(place.record.prune_audit(after, PassId(9), after).unwrap().is_some());
+    let later = Timestamp::from_millis(after.millis() + 1);
+    assert_eq!(place.record.prune_audit(later, PassId(10), later).unwrap(), None);
+}
+
+#[test]
+fn only_what_a_checkpoint_covers_may_go() {
+    let mut place = Place::new();
+    old(&mut place);
+    let after = Timestamp::from_millis(place.record.audit_after(0, 1).unwrap()[0].at.millis() + 1);
+    place.record.prune_audit(after, PassId(9), after).unwrap().unwrap();
+    place.serve(skills([("a", "4")], commit(4)), commit(4));
+    let hand = Connection::open(place.path()).unwrap();
+    let error = hand.execute("DELETE FROM audit WHERE seq = 8", []).unwrap_err().to_string();
+    assert!(error.contains("the audit is append-only"), "{error}");
+    hand.execute_batch("DROP TRIGGER audit_is_not_deleted; DELETE FROM audit WHERE seq = 8").unwrap();
+    let found = place.record.verify().unwrap();
+    assert_eq!(found, broken(1, Break::Gap { expected: 1, found: 9 }), "nothing signs off what is missing");
+}

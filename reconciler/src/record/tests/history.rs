@@ -162,6 +162,7 @@ fn findings_are_those_of_the_last_judgement() {
             findings: Some(findings),
             applied: None,
             left: None,
+            commit: None,
         };
         place.record.finish(&end).unwrap();
         place.record.findings().unwrap()

@@ -73,6 +73,7 @@ fn a_pass_that_dies_after_its_intent_is_found_and_finished() {
         findings: None,
         applied: None,
         left: None,
+        commit: None,
     };
     place.record.finish(&end).unwrap();
     assert_eq!(rows(&place)[..2], [(3, Some(Outcome::InSync)), (2, None)], "one row, at its end");
@@ -95,6 +96,7 @@ fn a_pass_that_fails_after_its_intent_leaves_it_to_the_next() {
         findings: None,
         applied: None,
         left: None,
+        commit: None,
     };
     place.record.finish(&end).unwrap();
     assert_eq!(place.begin(), PassId(2));

@@ -42,7 +42,7 @@ fn a_new_record_is_private_and_durable() {
     assert_eq!(pragma("journal_mode"), "wal");
     let number = |name| place.record.db.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
     let found = ["synchronous", "foreign_keys", "trusted_schema", "user_version"].map(number);
-    assert_eq!(found, [2, 1, 0, 1]);
+    assert_eq!(found, [2, 1, 0, 2]);
     assert_eq!(mode(&beside(&place.path(), "-wal")), 0o600);
 }
 
@@ -82,9 +82,9 @@ fn a_newer_record_is_refused_and_the_copy_from_before_is_named() {
     let place = Place::new();
     place.record.db.pragma_update(None, "user_version", 9).unwrap();
     let error = Record::open(&place.path(), "test").unwrap_err();
-    says(&error, &["has format 9", "knows up to 1", "run the newer version", "there is no copy"]);
+    says(&error, &["has format 9", "knows up to 2", "run the newer version", "there is no copy"]);
     assert_eq!(error.remedy(), Remedy::Person);
-    let copy = beside(&place.path(), ".v1");
+    let copy = beside(&place.path(), ".v2");
     fs::write(&copy, "a copy").unwrap();
     says(&Record::open(&place.path(), "test").unwrap_err(), &[copy.to_str().unwrap(), "go back to"]);
 }
@@ -182,15 +182,15 @@ fn a_half_made_record_is_made_again() {
 fn a_migration_copies_the_record_first() {
     let mut place = Place::new();
     place.serve(skills([("a", "1")], commit(1)), commit(1));
-    let (path, copy) = (place.path(), beside(&place.path(), ".v1"));
+    let (path, copy) = (place.path(), beside(&place.path(), ".v2"));
     drop(std::mem::replace(&mut place.record, Place::new().record));
-    let steps = [STEPS[0], "ALTER TABLE skills ADD COLUMN note TEXT"];
+    let steps = [STEPS, &["ALTER TABLE skills ADD COLUMN note TEXT"]].concat();
     let migrated = writer(&path, "test", &steps).unwrap();
-    assert_eq!(super::super::schema::version(&migrated.db).unwrap(), 2);
+    assert_eq!(super::super::schema::version(&migrated.db).unwrap(), 3);
     drop(migrated);
     assert_eq!(mode(&copy), 0o600);
     let newer = Record::open(&path, "test").unwrap_err();
-    says(&newer, &["has format 2", copy.to_str().unwrap()]);
+    says(&newer, &["has format 3", copy.to_str().unwrap()]);
     // What the refusal says to do works.
     fs::rename(&copy, &path).unwrap();
     let back = Record::open(&path, "test").unwrap();
@@ -199,10 +199,22 @@ fn a_migration_copies_the_record_first() {
 }
 
 #[test]
+fn the_first_format_is_read_and_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    drop(writer(&path, "test", &STEPS[..1]).unwrap());
+    let record = Record::open(&path, "test").unwrap();
+    assert_eq!(super::super::schema::version(&record.db).unwrap(), 2);
+    assert!(matches!(record.verify(), Ok(Verified::Whole { records: 1, pruned: None, .. })));
+    let refused = record.db.execute("DELETE FROM audit", []).unwrap_err().to_string();
+    assert!(refused.contains("the audit is append-only"), "{refused}");
+}
+
+#[test]
 fn a_migration_that_fails_leaves_the_record_as_it_was() {
     let mut place = Place::new();
     place.serve(skills([("a", "1")], commit(1)), commit(1));
-    let steps = [STEPS[0], "DELETE FROM skills; ALTER TABLE nowhere ADD COLUMN note TEXT"];
+    let steps = [STEPS, &["DELETE FROM skills; ALTER TABLE nowhere ADD COLUMN note TEXT"]].concat();
     let error = writer(&place.path(), "test", &steps).err().unwrap();
     says(&error, &["no such table: nowhere"]);
     place.restart();

@@ -20,8 +20,16 @@ fn known(of: &[(&str, Known)]) -> StatCache {
 fn look(place: &mut Place, known: &StatCache) {
     let report = report(place.begin(), Outcome::InSync, place.tick());
     let inventory = &place.served;
-    let end =
-        End { report: &report, plan: None, inventory, known, findings: None, applied: None, left: None };
+    let end = End {
+        report: &report,
+        plan: None,
+        inventory,
+        known,
+        findings: None,
+        applied: None,
+        left: None,
+        commit: None,
+    };
     place.record.finish(&end).unwrap();
 }
 

@@ -75,9 +75,9 @@ fn a_log_without_its_index_is_not_recovered_by_a_reader() {
 #[test]
 fn an_older_record_is_migrated_by_a_writer_only() {
     let place = Place::new();
-    let steps = [STEPS[0], "ALTER TABLE skills ADD COLUMN note TEXT"];
+    let steps = [STEPS, &["ALTER TABLE skills ADD COLUMN note TEXT"]].concat();
     let error = reader(&place.path(), &steps).err().unwrap();
-    assert!(error.to_string().contains("has format 1 and this version of skill-sync reads 2"), "{error}");
+    assert!(error.to_string().contains("has format 2 and this version of skill-sync reads 3"), "{error}");
 }
 
 #[test]
