@@ -26,8 +26,9 @@ use reconciler::options::{Hold, Judging, OnCondemned, OnUnowned, Options, Select
 use reconciler::plan::PruneLimit;
 use reconciler::reconcile::Engine;
 use reconciler::report::Outcome;
-use reconciler::source::{Credentials, Limits, Reference, RepoUrl, Source};
+use reconciler::source::{Credentials, Limits, Reference, RepoUrl, Route, Source, Ssh};
 use reconciler::trigger::Trigger;
+use reconciler::window::Windows;
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 /// How often both are measured, in turn.
@@ -132,6 +133,8 @@ fn open(origin: &Path, scratch: &Path) -> Engine {
         url: RepoUrl::parse(origin.to_str().expect("a plain path")).expect("a path"),
         reference: Reference::Head,
         credentials: Credentials::None,
+        ssh: Ssh::default(),
+        route: Route::default(),
         limits: Limits::default(),
         child: vec![env!("CARGO_BIN_EXE_skill-sync").into(), "fetch-child".into()],
         insecure_http: false,
@@ -152,9 +155,12 @@ fn open(origin: &Path, scratch: &Path) -> Engine {
         adopt: false,
         prune_limit: PruneLimit(50),
         rewind: Rewind::Accept,
+        windows: Windows::default(),
+        verify: None,
         require_mount: false,
         drift_keep: Duration::from_secs(3_600),
         drift_max_bytes: 1 << 30,
+        audit_keep: None,
     };
     Engine::open(options, Duration::ZERO, &Cancel::new()).expect("an engine")
 }

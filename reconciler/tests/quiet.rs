@@ -14,8 +14,9 @@ use reconciler::options::{Hold, Judging, OnCondemned, OnUnowned, Options, Select
 use reconciler::plan::PruneLimit;
 use reconciler::reconcile::Engine;
 use reconciler::report::{Outcome, PassReport};
-use reconciler::source::{Credentials, Limits, Reference, RepoUrl, Source};
+use reconciler::source::{Credentials, Limits, Reference, RepoUrl, Route, Source, Ssh};
 use reconciler::trigger::Trigger;
+use reconciler::window::Windows;
 
 struct World {
     root: tempfile::TempDir,
@@ -80,6 +81,8 @@ fn options(root: &std::path::Path) -> Options {
             url: RepoUrl::parse(root.join("skills.git").to_str().unwrap()).unwrap(),
             reference: Reference::Head,
             credentials: Credentials::None,
+            ssh: Ssh::default(),
+            route: Route::default(),
             limits: Limits::default(),
             child: vec![env!("CARGO_BIN_EXE_reconciler-fetch").into()],
             insecure_http: false,
@@ -98,9 +101,12 @@ fn options(root: &std::path::Path) -> Options {
         adopt: false,
         prune_limit: PruneLimit(50),
         rewind: Rewind::Accept,
+        windows: Windows::default(),
+        verify: None,
         require_mount: false,
         drift_keep: Duration::from_secs(3_600),
         drift_max_bytes: 1 << 30,
+        audit_keep: None,
     }
 }
 

@@ -19,7 +19,7 @@ fn a_branch_that_stands_still_is_told_by_one_question_and_a_push_is_not_missed()
     let world = World::new();
     let upstream = world.upstream();
     upstream.push("main", "one");
-    let Some(backend) = Backend::start(&world, &[]) else { return };
+    let Some(backend) = Backend::serve(&world, &[]) else { return };
     let http = World::new().url(format!("{}/skills.git", backend.url));
     for world in [&world, &http] {
         let fetched = world.fetched();
@@ -37,7 +37,7 @@ fn branches_are_asked_for_by_each_of_their_names_and_tags_and_commits_are_fetche
     let commit = upstream.push("main", "one");
     upstream.annotate("v1", commit);
     upstream.push("v10", "another");
-    let Some(backend) = Backend::start(&world, &[]) else { return };
+    let Some(backend) = Backend::serve(&world, &[]) else { return };
     for (reference, known) in [
         ("v10", true),
         ("refs/heads/main", true),
