@@ -152,6 +152,16 @@ pub(crate) enum Command {
     /// Set up the webhook at the forge
     #[command(subcommand, after_help = examples::WEBHOOK)]
     Webhook(Webhook),
+    /// Look for what may keep skills from arriving or from being seen, and change nothing
+    #[command(after_help = examples::DOCTOR)]
+    Doctor(Doctor),
+    /// Print a script that completes commands and flags in a shell
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions {
+        /// The shell.
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
     /// Ask the local service whether it is alive, for a container's health check
     #[command(after_help = examples::HEALTHCHECK)]
     Healthcheck,
@@ -274,6 +284,20 @@ pub(crate) struct Explain {
     pub rule: String,
     #[command(flatten)]
     pub output: Output,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// The directory of who reads the skills: its packages and its sources are looked at. That of CMD where
+    /// it is not given.
+    #[arg(long, value_name = "DIR")]
+    pub consumer: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: Output,
+    /// The command that `run` would start, with its arguments.
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
 }
 
 /// `history`.

@@ -8,16 +8,19 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap::CommandFactory as _;
 use reconciler::cancel::Cancel;
 use reconciler::options::Options;
 use reconciler::reconcile::{DATABASE, Engine};
 use reconciler::record::{Record, RecordError};
 use reconciler::source::child;
+use reconciler::target::is_on_root;
 use serde::Serialize;
 
 use crate::cli::{self, Cli, Command, FETCH_CHILD, Format};
 use crate::config::{self, Ambient, Demand, Flags, LogFormat, Problem, Settings, Warning};
 use crate::daemon::{Voice, state_beside};
+use crate::identity::IdentityError;
 use crate::render::error::{Report, WrongSettings};
 use crate::render::escape::terminal;
 use crate::render::progress::Progress;
@@ -26,6 +29,7 @@ use crate::telemetry;
 
 mod audit;
 mod diff;
+mod doctor;
 mod drift;
 mod explain;
 mod healthcheck;
@@ -156,19 +160,17 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 pub(crate) type Done = Result<ExitCode, Failure>;
 
 /// Runs the command line to its exit code.
-pub(crate) fn run(argv: Vec<OsString>, ambient: &Ambient) -> ExitCode {
+pub(crate) fn run(argv: &[OsString], ambient: &Ambient) -> ExitCode {
     // ssh asks for the passphrase of a key: it starts us with a question and no verb.
     if ambient.variable(child::ASKPASS).is_some() {
         return child::askpass(stdout());
     }
     let style = Style::of(stderr().is_terminal(), &ambient.variables);
-    let program =
-        argv.first().map_or_else(|| "skill-sync".into(), |name| name.to_string_lossy().into_owned());
-    let (cli, unknown) = match cli::parse(argv) {
+    let (cli, unknown) = match cli::parse(argv.to_vec()) {
         Ok(parsed) => parsed,
         Err(error) => return render::usage(&error),
     };
-    match start(cli, unknown, ambient, (style, program)) {
+    match start(cli, unknown, ambient, (style, argv)) {
         Ok(code) => code,
         Err(failure) => {
             let Failure { code, error, help } = failure;
@@ -178,7 +180,7 @@ pub(crate) fn run(argv: Vec<OsString>, ambient: &Ambient) -> ExitCode {
     }
 }
 
-fn start(cli: Cli, unknown: Vec<Problem>, ambient: &Ambient, (style, program): (Style, String)) -> Done {
+fn start(cli: Cli, unknown: Vec<Problem>, ambient: &Ambient, (style, argv): (Style, &[OsString])) -> Done {
     if let Command::AgentChild { parent, group, command } = &cli.command {
         // The environment is the agent's already.
         return supervise::become_agent(*parent, *group, command);
@@ -191,6 +193,7 @@ fn start(cli: Cli, unknown: Vec<Problem>, ambient: &Ambient, (style, program): (
             return Ok(ExitCode::from(USAGE));
         }
     };
+    become_who_we_are(&cli.command, &settings, argv)?;
     telemetry::start(&settings.log, style);
     // Its parent has shown them.
     if !matches!(cli.command, Command::ServiceChild) {
@@ -202,9 +205,33 @@ fn start(cli: Cli, unknown: Vec<Problem>, ambient: &Ambient, (style, program): (
         flags: cli.settings,
         search: ambient.variable("PATH").cloned().unwrap_or_default(),
         style: Style::of(stdout().is_terminal(), &ambient.variables),
-        program,
+        program: program(argv),
     };
-    dispatch(cli.command, &context)
+    dispatch(cli.command, &context, ambient)
+}
+
+/// This program, as it was called.
+fn program(argv: &[OsString]) -> String {
+    argv.first().map_or_else(|| "skill-sync".into(), |name| name.to_string_lossy().into_owned())
+}
+
+/// With `SKILL_SYNC_UID`, root ends here and the same command line begins anew as that user. Only who fills
+/// the volume hands it over; where it is not mounted it is left to a pass to say so.
+fn become_who_we_are(command: &Command, settings: &Settings, argv: &[OsString]) -> Result<(), Failure> {
+    let failed = |error: IdentityError| Failure::new(error.exit_code(), error);
+    // The fetch has no settings and is who its parent is.
+    let Some(identity) = settings.identity.filter(|_| !matches!(command, Command::FetchChild { .. })) else {
+        return Ok(());
+    };
+    if identity.is_ours().map_err(failed)? {
+        return Ok(());
+    }
+    let fills = matches!(command, Command::Run { .. } | Command::Once { .. } | Command::State(_));
+    if fills && !(settings.require_mount && is_on_root(&settings.target)) {
+        let state = settings.state.clone().map_or_else(|| state_beside(&settings.target), Ok)?;
+        identity.take_over(&settings.target, &state).map_err(failed)?;
+    }
+    match identity.execute(OUR_PROGRAM, argv).map_err(failed)? {}
 }
 
 /// A person who looks at a terminal is spoken to, unless they asked for JSON.
@@ -226,11 +253,20 @@ fn demand(command: &Command) -> Demand {
         Command::Run { command } => needs(true, !command.is_empty()),
         Command::ServiceChild => needs(true, true),
         Command::Once { .. } | Command::State(_) | Command::Webhook(_) => needs(true, false),
+        Command::Doctor(doctor) => needs(false, !doctor.command.is_empty()),
         _ => Demand::default(),
     }
 }
 
-fn dispatch(command: Command, context: &Context) -> Done {
+/// Prints what completes our commands and flags in a shell.
+fn completions(shell: clap_complete::Shell) -> Done {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "skill-sync", &mut script);
+    render::copy(&mut script.as_slice()).context("cannot write to stdout")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn dispatch(command: Command, context: &Context, ambient: &Ambient) -> Done {
     match command {
         Command::Run { command } if command.is_empty() => run::run(context),
         Command::Run { command } => supervise::run(context, command),
@@ -249,6 +285,8 @@ fn dispatch(command: Command, context: &Context) -> Done {
         Command::Diff(output) => diff::run(context, output),
         Command::Validate(validate) => validate::run(context, &validate),
         Command::Explain(explain) => explain::run(context, &explain),
+        Command::Doctor(doctor) => doctor::run(context, ambient, &doctor),
+        Command::Completions { shell } => completions(shell),
         Command::Status(output) => status::run(context, output),
         Command::History(history) => history::run(context, &history),
         Command::Drift(drift) => drift::run(context, &drift),

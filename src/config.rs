@@ -20,6 +20,7 @@ use reconciler::verdict::Hook;
 use reconciler::window::Windows;
 
 use crate::forge::{For, Forge, ForgeSettings};
+use crate::identity::Identity;
 use crate::tell::applied::OnApplied;
 use crate::tell::notices::{Form, Notify};
 use crate::web::Address;
@@ -115,6 +116,8 @@ pub(crate) struct Settings {
     pub on_applied: Option<OnApplied>,
     /// The projection of the audit; none where `NEO4J_URI` is not set.
     pub neo4j: Option<Neo4j>,
+    /// `SKILL_SYNC_UID`; none for who started us.
+    pub identity: Option<Identity>,
     /// The supervised agent.
     pub child: Child,
     /// The log.
@@ -296,10 +299,8 @@ fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Setti
         notify: notify(inputs, insecure_http),
         on_applied: on_applied(inputs, ambient),
         neo4j: neo4j(inputs, ambient),
-        child: Child {
-            user: inputs.optional("CHILD_USER", parse::user),
-            env: inputs.value("CHILD_ENV", parse::variables),
-        },
+        identity: inputs.optional("SKILL_SYNC_UID", parse::identity),
+        child: child(inputs),
         log: log(inputs),
     }
 }
@@ -421,6 +422,17 @@ fn neo4j(inputs: &mut Inputs<'_>, ambient: &Ambient) -> Option<Neo4j> {
     let database = inputs.optional("NEO4J_DATABASE", parse::text);
     let ca = inputs.optional("NEO4J_CA", |text| Ok(parse::path_in(&ambient.directory, text)));
     Some(Neo4j { uri: uri?, user, password, database, ca })
+}
+
+fn child(inputs: &mut Inputs<'_>) -> Child {
+    let user = inputs.optional("CHILD_USER", parse::user);
+    if inputs.is_given("CHILD_USER") && inputs.is_given("SKILL_SYNC_UID") {
+        inputs.problems.push(Problem::Together {
+            names: "SKILL_SYNC_UID and CHILD_USER",
+            what: "only root can start the agent as somebody else, and skill-sync would not be root; set one of them",
+        });
+    }
+    Child { user, env: inputs.value("CHILD_ENV", parse::variables) }
 }
 
 fn log(inputs: &mut Inputs<'_>) -> Log {

@@ -8,9 +8,11 @@ mod commands;
 mod config;
 mod control;
 mod daemon;
+mod doctor;
 mod forge;
 mod graph;
 mod http;
+mod identity;
 mod metrics;
 mod render;
 mod supervise;
@@ -27,5 +29,5 @@ fn main() -> ExitCode {
         directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
         host_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
     };
-    commands::run(std::env::args_os().collect(), &ambient)
+    commands::run(&std::env::args_os().collect::<Vec<_>>(), &ambient)
 }

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use reconciler::path::TreePath;
 use serde::Serialize;
 
+mod doctor;
 pub(crate) mod error;
 pub(crate) mod escape;
 mod explain;

@@ -30,6 +30,7 @@ pub(crate) use agent::{AgentError, exec, find};
 pub(crate) use ended::Ended;
 pub(crate) use gate::{Place, announce};
 pub(crate) use lifeline::hold;
+pub(crate) use user::has_name;
 
 use agent::Agent;
 use service::Service;

@@ -376,3 +376,15 @@ fn a_repository_that_is_not_there_says_what_to_do() {
     assert_eq!(ended.code, 5, "{}", ended.stderr);
     assert!(ended.stdout.starts_with("stalled in ") && ended.stdout.contains("nowhere"), "{}", ended.stdout);
 }
+
+#[test]
+fn each_shell_gets_a_script_that_completes_our_verbs() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ended = run(&["completions", shell], &[]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{shell}");
+        assert!(ended.stdout.contains("reconcile") && ended.stdout.contains("poll-interval"), "{shell}");
+        assert!(!ended.stdout.contains("GITHUB_TOKEN="), "{shell}");
+    }
+    let unknown = run(&["completions", "tcsh"], &[]);
+    assert!(unknown.code == 2 && unknown.stderr.contains("bash"), "{}", unknown.stderr);
+}

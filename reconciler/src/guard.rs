@@ -4,11 +4,13 @@
 //! confirmation counts for exactly that commit, and a later one needs its own.
 
 use crate::ids::{CommitId, PassId};
+use crate::options::Layout;
 use crate::orders::Orders;
 use crate::path::TreePath;
 use crate::plan::PruneGuard;
 use crate::record::AppliedSource;
 use crate::source::{Ancestry, tag_version};
+use crate::tree::{SkillVersion, Skills};
 
 /// What a branch that no longer contains the applied commit means (`REWIND`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -45,6 +47,19 @@ pub enum Guard {
         was: String,
         /// The one that is named now.
         is: String,
+        /// The commit that waits.
+        revision: CommitId,
+    },
+    /// The settings lay the skills out in another way.
+    #[error(
+        "this target was filled with LAYOUT={was} and it is now {is}: every flat skill moves to another path; if that \
+         is meant, confirm revision {revision}"
+    )]
+    OtherLayout {
+        /// The layout that was applied last.
+        was: Layout,
+        /// The one that is set now.
+        is: Layout,
         /// The commit that waits.
         revision: CommitId,
     },
@@ -202,6 +217,31 @@ impl Release {
     }
 }
 
+/// Judges a layout other than the applied one, where skills are served that it would move: from a folder it
+/// is not known any more whether it was a flat skill.
+///
+/// # Errors
+/// [`Guard::OtherLayout`].
+pub fn judge_layout(
+    applied: &AppliedSource,
+    fetched: &AppliedSource,
+    served: &Skills,
+    orders: &Orders,
+) -> Result<(), Guard> {
+    let revision = fetched.commit;
+    match (applied.layout, fetched.layout) {
+        (Some(was), Some(is)) if was != is && !orders.confirms(revision) => {
+            let mut moved = served.values().filter(|skill| is == Layout::Mirror || is_flat(skill));
+            moved.next().map_or(Ok(()), |_| Err(Guard::OtherLayout { was, is, revision }))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_flat(skill: &SkillVersion) -> bool {
+    skill.entry.file_name() != "SKILL.md"
+}
+
 /// Whether the settings still name what was applied.
 fn check_settings(applied: &AppliedSource, fetched: &AppliedSource) -> Result<(), Guard> {
     let revision = fetched.commit;
@@ -221,7 +261,7 @@ mod tests {
 
     fn at(reference: &str, digit: &str) -> AppliedSource {
         let commit = digit.repeat(40).parse().unwrap();
-        AppliedSource { repo: "r".into(), path: None, reference: reference.into(), commit }
+        AppliedSource { repo: "r".into(), path: None, reference: reference.into(), commit, layout: None }
     }
 
     fn judged(from: &str, to: (&str, &str), ancestry: Ancestry, rewind: Rewind) -> Result<Passage, Guard> {

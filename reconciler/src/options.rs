@@ -1,8 +1,11 @@
 //! What the engine is told: parsed, whole and without ambient state. The service makes it from its
 //! settings; whoever uses the engine as a library makes it by hand.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::finding::Severity;
 use crate::guard::Rewind;
@@ -73,13 +76,23 @@ pub struct Selection {
 }
 
 /// How skills lie on the volume.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Layout {
     /// As they lie in git.
     #[default]
     Mirror,
     /// Each in a directory of its own: `golden-horde.md` becomes `golden-horde/SKILL.md`.
     Folder,
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Mirror => "mirror",
+            Self::Folder => "folder",
+        })
+    }
 }
 
 /// What may enter.

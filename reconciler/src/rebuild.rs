@@ -132,7 +132,7 @@ fn open_mirror(options: &Options, at: Timestamp) -> Result<(Option<PathBuf>, Mir
 fn applied(options: &Options, mirror: &Mirror) -> Option<AppliedSource> {
     let commit: CommitId = mirror.git().refname_to_id(APPLIED).ok()?.into();
     let (repo, path) = (options.source.url.to_string(), options.selection.root.clone());
-    Some(AppliedSource { repo, path, reference: commit.to_string(), commit })
+    Some(AppliedSource { repo, path, reference: commit.to_string(), commit, layout: None })
 }
 
 /// What is served, as the mirror's own tree of it says: read as skills, and judged for what makes a file

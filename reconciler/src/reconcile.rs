@@ -347,7 +347,8 @@ impl Engine {
 
     fn applying(&self, reference: String, commit: CommitId) -> AppliedSource {
         let (repo, path) = (self.options.source.url.to_string(), self.options.selection.root.clone());
-        AppliedSource { repo, path, reference, commit }
+        let layout = Some(self.options.selection.layout);
+        AppliedSource { repo, path, reference, commit, layout }
     }
 
     fn observe(&mut self, accepted: &Arc<Skills>, trust: Trust) -> Result<Observed, PassError> {

@@ -57,6 +57,7 @@ use self::open::{Identity, Opened};
 use crate::apply::Kept;
 use crate::ids::{CommitId, Digest, PassId, Timestamp};
 use crate::observed::StatCache;
+use crate::options::Layout;
 use crate::path::TreePath;
 use crate::plan::{Plan, SkillChange};
 use crate::report::{PassReport, Quarantined};
@@ -74,6 +75,9 @@ pub struct AppliedSource {
     pub reference: String,
     /// The commit.
     pub commit: CommitId,
+    /// How the skills were laid out; none where that is not known any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
 }
 
 /// Who made a commit, as the commit itself says: anybody can write any name into one.

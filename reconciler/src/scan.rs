@@ -142,6 +142,21 @@ impl Scanner {
         session::Session::new(&self.engine, subject).run()
     }
 
+    /// Everything that the rules see in one file that stands alone, under its path in a skill.
+    ///
+    /// Total: any bytes under any name give findings, within the budgets.
+    pub fn scan_file(&self, path: &str, bytes: &[u8]) -> Vec<Finding> {
+        let file = SubjectFile {
+            path: path.to_owned(),
+            executable: false,
+            entry: path == "SKILL.md",
+            size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            read: Box::new(|| Ok(bytes.to_vec())),
+        };
+        // Only reading fails, and these bytes are here.
+        self.scan(&Subject { files: vec![file] }).unwrap_or_default()
+    }
+
     /// What the rules saw, signals included, and whether each was quoted.
     #[cfg(test)]
     fn sights_for_tests(&self, subject: &Subject<'_>) -> Vec<(String, bool)> {

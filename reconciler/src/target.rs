@@ -23,7 +23,7 @@ use crate::report::Remedy;
 use crate::volume::{Directory, is_same, kind};
 
 pub use lock::Holder;
-pub use place::default_state_dir;
+pub use place::{default_state_dir, is_on_root};
 
 /// How often a lock that somebody else holds is tried again.
 const LOCK_POLL: Duration = Duration::from_millis(50);

@@ -275,6 +275,27 @@ Examples:
   # Then a pass fetches what is missing
   skill-sync once";
 
+pub(crate) const DOCTOR: &str = "\
+Examples:
+  # Settings, repository, volume
+  skill-sync doctor --repo https://github.com/acme/skills
+
+  # And the agent: its version, how it watches, where it reads
+  skill-sync doctor --consumer /app
+
+  # Before `run -- node server.js` in a container
+  skill-sync doctor -- node server.js
+
+Exit codes: 0 nothing is a problem, 1 time may mend it, 2 settings, 5 a person must act first.";
+
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  # For bash, for everybody
+  skill-sync completions bash | sudo tee /etc/bash_completion.d/skill-sync
+
+  # For zsh, in a directory of $fpath
+  skill-sync completions zsh | tee ~/.zfunc/_skill-sync";
+
 pub(crate) const HEALTHCHECK: &str = "\
 Examples:
   # In a Dockerfile

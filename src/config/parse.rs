@@ -11,6 +11,8 @@ use reconciler::path::TreePath;
 use reconciler::source::{Proxies, Reference, RepoUrl};
 use reconciler::window::Windows;
 
+use crate::identity::Identity;
+
 /// What a parser gives: the value, or what was expected.
 pub(crate) type Parsed<T> = Result<T, String>;
 
@@ -150,6 +152,15 @@ pub(crate) fn user(text: &str) -> Parsed<(u32, u32)> {
     text.split_once(':')
         .and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)))
         .ok_or_else(|| "`UID:GID` in numbers, such as `1000:1000`".to_owned())
+}
+
+/// A user by its number, with its group where that has another.
+pub(crate) fn identity(text: &str) -> Parsed<Identity> {
+    let (uid, gid) = text.split_once(':').unwrap_or((text, text));
+    match (uid.parse(), gid.parse()) {
+        (Ok(uid), Ok(gid)) => Ok(Identity { uid, gid }),
+        _ => Err("a user's number, such as `1000` or `1000:1000`".to_owned()),
+    }
 }
 
 /// Names of variables, separated by commas.

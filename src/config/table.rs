@@ -584,6 +584,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        variable: "SKILL_SYNC_UID",
+        flag: Some("uid"),
+        value: "UID[:GID]",
+        otherwise: "who started it",
+        help: "The user that skill-sync becomes where root started it; it hands the volume over first.",
+        ..PLAIN
+    },
+    Setting {
         variable: "CHILD_USER",
         flag: Some("child-user"),
         value: "UID:GID",

@@ -370,3 +370,13 @@ fn env_example_has_every_setting_with_its_default() {
     }
     snapbox::assert_data_eq!(text, snapbox::file!["../../.env.example"].raw());
 }
+
+#[test]
+fn a_user_to_become_may_have_a_group_and_leaves_none_for_the_agent() {
+    let identity = |text| good(&[("SKILL_SYNC_UID", text)]).identity;
+    assert_eq!(identity("1000"), Some(Identity { uid: 1000, gid: 1000 }));
+    assert_eq!(identity("1000:50"), Some(Identity { uid: 1000, gid: 50 }));
+    assert!(bad(&[("SKILL_SYNC_UID", "node")]).contains("`node` is not a user's number"));
+    let both = bad(&[("SKILL_SYNC_UID", "1000"), ("CHILD_USER", "1001:1001")]);
+    assert!(both.contains("SKILL_SYNC_UID and CHILD_USER: only root can start the agent"), "{both}");
+}

@@ -5,6 +5,11 @@ use std::path::PathBuf;
 /// Where users have their names and homes.
 const USERS: &str = "/etc/passwd";
 
+/// Whether a user has a name on this system.
+pub(crate) fn has_name(uid: u32) -> bool {
+    home(uid).is_some()
+}
+
 /// The home directory of a user by its number; none where the system does not know it.
 pub(super) fn home(uid: u32) -> Option<PathBuf> {
     home_in(&std::fs::read_to_string(USERS).ok()?, uid)

@@ -171,3 +171,21 @@ fn what_names_no_commit_is_refused_before_anything_is_recorded() {
     assert_eq!(nowhere.code, 2);
     assert!(nowhere.stderr.contains("no service runs for this target, and SKILLS_REPO"), "{nowhere:?}");
 }
+
+#[test]
+fn another_layout_waits_for_a_word_and_then_moves_every_flat_skill() {
+    let (place, commit) = Place::with(&["a", "b"]);
+    place.once(0);
+    let folder = |arguments: &[&str], code| place.ends(&[arguments, &["--layout", "folder"]].concat(), code);
+    let guarded = folder(&["once", "-o", "json"], 4);
+    assert!(guarded.error().contains("filled with LAYOUT=mirror and it is now folder"), "{guarded:?}");
+    assert!(place.served("a").is_some() && !place.path("skills/a").exists());
+    let moved = folder(&["confirm", &commit, "-o", "json"], 0);
+    assert_eq!(moved.json()["outcome"], "applied");
+    assert!(place.served("a").is_none() && place.path("skills/a/SKILL.md").exists());
+    assert_eq!(folder(&["once", "-o", "json"], 0).json()["outcome"], "in_sync");
+    // Back again is a change of its own.
+    assert!(place.once(4).error().contains("filled with LAYOUT=folder and it is now mirror"));
+    place.ends(&["confirm", &commit], 0);
+    assert!(place.served("a").is_some() && !place.path("skills/a").exists());
+}

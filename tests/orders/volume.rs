@@ -208,7 +208,8 @@ fn a_full_volume_keeps_what_is_served_and_is_no_outage_of_the_agent() {
     let mut file = fs::File::create(&ballast).unwrap();
     while file.write_all(&[0; 4_096]).is_ok() {}
     drop(file);
-    place.write("a", &"two ".repeat(20_000));
+    let large = format!("---\nname: a\ndescription: Two.\n---\n{}", "two\n".repeat(20_000));
+    fs::write(place.path("repo/a.md"), large).unwrap();
     place.commit();
     let full = run(&place, &["once"]);
     assert_eq!(full.code, 1, "{full:?}");

@@ -38,7 +38,7 @@ fn number(variable: &str) -> Option<u64> {
 #[test]
 fn the_volume_equals_the_model_whatever_happens() {
     let length = number("SKILL_SYNC_SOAK").map_or(SHORT, Duration::from_secs);
-    let clock = || u64::try_from(std::process::id()).unwrap() ^ reconciler::ids::Timestamp::now().millis();
+    let clock = || u64::from(std::process::id()) ^ reconciler::ids::Timestamp::now().millis();
     let seed = number("SKILL_SYNC_SOAK_SEED").unwrap_or_else(clock);
     println!("SKILL_SYNC_SOAK_SEED={seed} SKILL_SYNC_SOAK={}", length.as_secs());
     let deliveries = if length >= LONG { 10_000 } else { 500 };

@@ -78,10 +78,10 @@ impl Service {
         leads.filter(|to| !to.to_string_lossy().contains("/objects/pack/")).count()
     }
 
-    /// How many kibibytes of memory it holds.
+    /// How many kibibytes of memory it holds, pages of its files aside.
     pub(crate) fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("RssAnon");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 }

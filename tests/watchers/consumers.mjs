@@ -7,7 +7,8 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 
 const here = path.dirname(new URL(import.meta.url).pathname);
-const DEADLINE = 30_000; // ms for a consumer to be ready, or to see one change
+const DEADLINE = 30_000; // ms for a consumer to see one change
+const START = 180_000; // ms for one to be ready: OpenClaw is thousands of modules
 const FINISH = { awaitWriteFinish: { stabilityThreshold: 300, pollInterval: 50 } };
 
 const everything = () => true;
@@ -17,7 +18,7 @@ const entryOfFolder = (file) => file.endsWith('/SKILL.md');
  * The consumers that can be had: what each is called, how it is started, and which paths it looks at.
  * `cache` is where they are installed.
  */
-function kinds(cache, layout) {
+function kinds(cache) {
   const script = (name) => path.join(here, 'consumers', name);
   const chokidar = (label, kind, sees = everything) => ({
     label, sees, command: [process.execPath, script('chokidar.mjs'), path.join(cache, 'npm'), JSON.stringify(kind)],
@@ -33,13 +34,13 @@ function kinds(cache, layout) {
   all.push({ label: 'lists in a loop', sees: everything, command: [process.execPath, script('lister.mjs')] });
   const agents = path.join(cache, 'agents');
   if (fs.existsSync(path.join(agents, 'installed.json'))) {
-    // It never says so when it ignores a flat skill, and its tools read other files when they need them.
+    // Both ignore flat skills without a word, and read other files when they need them.
     const openclaw = { loader: 'loadWorkspaceSkills' };
     const moltbot = { loader: 'loadWorkspaceSkillEntries' };
     const start = (kind, dist) => [path.join(agents, 'node/bin/node'), script('openclaw.mjs'), path.join(agents, dist), JSON.stringify(kind)];
-    const flatToo = (file) => entryOfFolder(file) || (layout === 'mirror' && !file.includes('/'));
+    
     // First: they make themselves known by a file that the others would see.
-    all.unshift({ label: 'Clawdbot 2026.1.24', sees: flatToo, command: start(moltbot, 'node_modules/clawdbot/dist') });
+    all.unshift({ label: 'Clawdbot 2026.1.24', sees: entryOfFolder, command: start(moltbot, 'node_modules/clawdbot/dist') });
     all.unshift({ label: 'OpenClaw 2026.9.6', sees: entryOfFolder, command: start(openclaw, 'node_modules/openclaw/dist') });
   }
   return all.filter(({ label }) => (process.env.ONLY ?? label) === label);
@@ -66,7 +67,7 @@ class Consumer {
         this.mixed.push(`it ended with ${signal ?? code}: ${said}`);
         reject(new Error(`${label} ended with ${signal ?? code}: ${said}`));
       });
-      setTimeout(() => reject(new Error(`${label} was not ready in time: ${said}`)), DEADLINE).unref();
+      setTimeout(() => reject(new Error(`${label} was not ready in time: ${said}`)), START).unref();
       createInterface(this.process.stdout).on('line', (line) => this.hear(line, resolve));
     });
   }
@@ -104,9 +105,9 @@ class Consumer {
 }
 
 /** Starts all that can be had. One that cannot is a failure where `required`, else told and left out. */
-export async function start(directory, cache, layout, required) {
+export async function start(directory, cache, required) {
   const all = [];
-  for (const kind of kinds(cache, layout)) {
+  for (const kind of kinds(cache)) {
     const consumer = new Consumer(kind, directory, cache);
     try {
       await consumer.ready;

@@ -185,7 +185,7 @@ async function main() {
   const all = [];
   try {
     await pass(address);
-    all.push(...(await start(target, cache, layout, required)));
+    all.push(...(await start(target, cache, required)));
     const count = new Map();
     for (let n = 1; n <= changes; ) n += await batch(n, all, address, count);
     return report(all, count);

@@ -286,6 +286,7 @@ impl Engine {
             true => Ancestry::Yes,
             false => self.mirror.is_ancestor(applied.commit, revision).unwrap_or(Ancestry::Unknown),
         };
+        guard::judge_layout(&applied, source, &self.inventory.skills, orders)?;
         match guard::judge(&applied, source, ancestry, self.options.rewind, orders)? {
             Passage::Forward => Ok(None),
             Passage::Leaving(commit) => Ok(Some(commit)),

@@ -129,7 +129,13 @@ pub(crate) fn commit(number: u64) -> CommitId {
 
 pub(crate) fn source(commit: CommitId) -> AppliedSource {
     let path = Some("skills".parse().unwrap());
-    AppliedSource { repo: "file:///repo".into(), path, reference: "refs/heads/main".into(), commit }
+    AppliedSource {
+        repo: "file:///repo".into(),
+        path,
+        reference: "refs/heads/main".into(),
+        commit,
+        layout: None,
+    }
 }
 
 fn report(pass: PassId, outcome: Outcome, started_at: Timestamp) -> PassReport {

@@ -44,8 +44,21 @@ pub(super) fn texts(bytes: &[u8]) -> Vec<Found> {
 }
 
 fn in_alphabet(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_')
+    ALPHABET[usize::from(b)]
 }
+
+/// Which bytes an encoded run consists of: every byte of every skill is asked for.
+const ALPHABET: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < 128 {
+        #[expect(clippy::cast_possible_truncation, reason = "at is below 128")]
+        let b = at as u8;
+        table[at] = b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
+        at += 1;
+    }
+    table
+};
 
 fn decode(run: &[u8]) -> Option<(&'static str, Vec<u8>)> {
     if run.iter().all(u8::is_ascii_hexdigit) && run.len().is_multiple_of(2) {

@@ -9,7 +9,7 @@ use boreal::compiler::{AddRuleError, CompilerBuilder, CompilerParams};
 use boreal::scanner::ScanParams;
 use boreal::{Compiler, MetadataValue};
 
-use super::rule::{Detect, RuleMeta};
+use super::rule::{Applies, Detect, RuleMeta};
 use super::rules::RULES;
 use crate::finding::{Class, Severity};
 
@@ -18,7 +18,8 @@ const OPERATORS: &str = "operator";
 /// So many matches of one string in one text are looked at. More is an exceeded budget: harmless matches
 /// must not hide a harmful one behind them.
 const MATCHES: u32 = 4000;
-/// Our rules are compiled in so many parts at once. Each part is a pass over a text, so it is not many.
+/// Our rules for written texts are compiled in so many parts at once. Each part is a pass over a text, so it
+/// is not many.
 const PARTS: usize = 2;
 
 /// The rules cannot be compiled.
@@ -86,6 +87,8 @@ pub(super) struct Matched {
 /// The compiled patterns.
 pub(super) struct Engine {
     scanners: Vec<boreal::Scanner>,
+    /// The rules that mean decoded texts only; their words are common ones elsewhere.
+    decoded: boreal::Scanner,
     /// The index of a rule in the table by its name in YARA.
     names: Vec<(String, usize)>,
     pub(super) operators: Vec<RuleMeta>,
@@ -103,20 +106,20 @@ pub(super) enum Stopped {
 impl Engine {
     /// Compiles our rules and the operator's files.
     pub(super) fn new(files: &[PathBuf]) -> Result<Self, ScanError> {
-        let mut scanners = compile_ours()?;
+        let (mut scanners, decoded) = compile_ours()?;
         let mut operators = Vec::new();
         if !files.is_empty() {
             let scanner = compile_theirs(files)?;
             operators = described(&scanner);
             scanners.push(scanner);
         }
-        Ok(Self { scanners, names: names(), operators })
+        Ok(Self { scanners, decoded, names: names(), operators })
     }
 
-    /// All matches in a text.
-    pub(super) fn run(&self, text: &[u8], time: Duration) -> Result<Vec<Matched>, Stopped> {
+    /// All matches in a text, which was `decoded` out of another or is as it was written.
+    pub(super) fn run(&self, text: &[u8], decoded: bool, time: Duration) -> Result<Vec<Matched>, Stopped> {
         let mut matched = Vec::new();
-        for scanner in &self.scanners {
+        for scanner in self.scanners.iter().chain(decoded.then_some(&self.decoded)) {
             self.run_part(scanner, text, time, &mut matched)?;
         }
         Ok(matched)
@@ -161,27 +164,43 @@ impl Engine {
 }
 
 /// Compiles our rules in parts, side by side: most of the time from start to the first verdict is this.
-fn compile_ours() -> Result<Vec<boreal::Scanner>, ScanError> {
+/// Gives the parts for all texts, and the one for decoded texts.
+fn compile_ours() -> Result<(Vec<boreal::Scanner>, boreal::Scanner), ScanError> {
+    let (decoded, written): (Vec<_>, Vec<_>) = patterns().partition(|part| part.applies == Applies::Decoded);
+    let size = written.len().div_ceil(PARTS).max(1);
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..PARTS).map(|part| scope.spawn(move || compile_part(part))).collect();
-        let mut scanners = vec![compile_part(0)?];
-        for other in others {
+        let parts: Vec<_> =
+            written.chunks(size).skip(1).map(|part| scope.spawn(move || compile(part))).collect();
+        let mut scanners = vec![compile(&written[..size.min(written.len())])?];
+        let decoded = compile(&decoded)?;
+        for part in parts {
             let panicked = |_| ScanError::Builtin { message: "the compiler panicked".to_owned() };
-            scanners.push(other.join().map_err(panicked)??);
+            scanners.push(part.join().map_err(panicked)??);
         }
-        Ok(scanners)
+        Ok((scanners, decoded))
     })
 }
 
-fn compile_part(part: usize) -> Result<boreal::Scanner, ScanError> {
-    let mut compiler = CompilerBuilder::new().build();
-    let rules = RULES.iter().filter_map(|rule| match rule.detect {
-        Detect::Patterns { strings, .. } => Some((rule, strings)),
+/// The patterns of one of our rules.
+#[derive(Clone, Copy)]
+struct Patterns {
+    id: &'static str,
+    strings: &'static str,
+    applies: Applies,
+}
+
+fn patterns() -> impl Iterator<Item = Patterns> {
+    RULES.iter().filter_map(|rule| match rule.detect {
+        Detect::Patterns { strings, applies, .. } => Some(Patterns { id: rule.id, strings, applies }),
         _ => None,
-    });
-    for (_, (rule, strings)) in rules.enumerate().filter(|(number, _)| number % PARTS == part) {
+    })
+}
+
+fn compile(part: &[Patterns]) -> Result<boreal::Scanner, ScanError> {
+    let mut compiler = CompilerBuilder::new().build();
+    for rule in part {
         compiler
-            .add_rules_str(yara(&yara_name(rule.id), strings))
+            .add_rules_str(yara(&yara_name(rule.id), rule.strings))
             .map_err(|error| ScanError::Builtin { message: format!("{}: {error}", rule.id) })?;
     }
     Ok(finalized(compiler))

@@ -21,13 +21,22 @@ const NAMES: &[&str] = &[
     "key",
 ];
 
+/// What a text speaks of in which any quoted word may be the secret.
+const PASSWORDS: &[&str] = &["password", "passwd", "passphrase"];
+/// The longest quoted word that may be a password, in bytes.
+const QUOTED: usize = 80;
+
 /// A text with everything masked that may be a secret: words like keys, values after `password:` and
-/// the like, and what stands before the `@` of an URL.
+/// the like, what is quoted or mixed of letters and digits where passwords are spoken of, and what stands
+/// before the `@` of an URL.
 pub fn mask(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let speaks = PASSWORDS.iter().any(|word| lower.contains(word));
+    let text = &if speaks { mask_quoted(text) } else { text.to_owned() };
     let mut masked = String::with_capacity(text.len());
     let mut named = false;
     for (word, gap) in Words(text) {
-        if named && word.len() >= 4 && !is_reference(word) {
+        if (named && word.len() >= 4 || speaks && is_mixed(word)) && !is_reference(word) {
             masked.push('…');
         } else if is_key(word) {
             mask_word(&mut masked, word);
@@ -38,6 +47,42 @@ pub fn mask(text: &str) -> String {
         masked.push_str(gap);
     }
     mask_userinfo(&masked)
+}
+
+/// The text with each quoted word masked that may be a password.
+fn mask_quoted(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', '\'', '`']) {
+        let (before, from) = rest.split_at(at + 1);
+        masked.push_str(before);
+        let quote = &before[at..];
+        let inner = from.split_once(quote).map(|(inner, _)| inner).filter(|inner| is_word(inner));
+        rest = from;
+        if let Some(inner) = inner {
+            masked.push_str(if may_be_password(inner) { "…" } else { inner });
+            masked.push_str(quote);
+            rest = &from[inner.len() + 1..];
+        }
+    }
+    masked + rest
+}
+
+fn is_word(inner: &str) -> bool {
+    inner.len() <= QUOTED && !inner.contains(char::is_whitespace)
+}
+
+fn may_be_password(inner: &str) -> bool {
+    let lower = inner.to_ascii_lowercase();
+    inner.len() >= 4
+        && !inner.contains(['[', '(', '{', '$', '<', '/'])
+        && !NAMES.iter().any(|name| lower.contains(name))
+}
+
+/// Letters and digits in one word, as in a password that is not quoted.
+fn is_mixed(word: &str) -> bool {
+    let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
+    word.len() >= 6 && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic) && !word.contains('/')
 }
 
 /// A key's first characters: enough to tell which one it is.
@@ -148,6 +193,15 @@ mod tests {
         assert_eq!(mask(&format!("key {key}.")), "key AKIA….".replace("….", "…"));
         assert_eq!(mask("password: hunter22 for it"), "password: … for it");
         assert_eq!(mask("curl https://me:pw@host.invalid/x"), "curl https://…@host.invalid/x");
+        assert_eq!(
+            mask("- Type \"Winterharbour\" into the password field"),
+            "- Type \"…\" into the password field"
+        );
+        assert_eq!(
+            mask("page.type('input[type=\"password\"]', 'Harbour82!winter');"),
+            "page.type('input[type=\"password\"]', '…');"
+        );
+        assert_eq!(mask("don't write the password Harbour82 down"), "don't write the password … down");
         assert_eq!(mask("export TOKEN=$MY_TOKEN"), "export TOKEN=$MY_TOKEN");
         assert_eq!(mask("see scripts/run-all-tests.sh 2024"), "see scripts/run-all-tests.sh 2024");
     }

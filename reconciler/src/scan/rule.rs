@@ -132,6 +132,8 @@ pub(super) struct Rule {
     pub(super) reported: bool,
     /// Whether a warning that quotes it is told from doing it: such a finding goes down a class.
     pub(super) quotable: bool,
+    /// Whether what it finds is a secret, of which a message shows the first characters only.
+    pub(super) secret: bool,
     pub(super) detect: Detect,
 }
 
@@ -150,6 +152,7 @@ impl Rule {
         misses: &[],
         reported: true,
         quotable: true,
+        secret: false,
         detect: Detect::Engine,
     };
     /// An indicator of an attack: the class that holds.
@@ -159,7 +162,7 @@ impl Rule {
     pub(super) const RISKY: Self = Self { severity: Severity::High, class: Class::Risky, ..Self::BASE };
     /// Should not be public.
     pub(super) const EXPOSURE: Self =
-        Self { severity: Severity::Medium, class: Class::Exposure, ..Self::BASE };
+        Self { severity: Severity::Medium, class: Class::Exposure, secret: true, ..Self::BASE };
     /// For information.
     pub(super) const CAPABILITY: Self = Self { ..Self::BASE };
     /// No finding alone.

@@ -1,14 +1,17 @@
 //! The table of the rules, by id: one file each. Where two refine one pattern, the first here wins.
 
 mod address_carries_data;
+mod agent_login_taken;
 mod agent_memory_write;
 mod agent_settings_write;
 mod approvals_off;
 mod archive_password;
 mod bytecode_inside;
 mod captured_input;
+mod codeword_trigger;
 mod concealed_action;
 mod conceals;
+mod covers_tracks;
 mod credential_files;
 mod credentials_sent;
 mod crypto_miner;
@@ -25,9 +28,11 @@ mod encoded_command;
 mod environment_read;
 mod environment_sent;
 mod escaping_archive;
+mod evades_detection;
 mod fake_turn;
 mod file_upload;
 mod files_to_stranger;
+mod foreign_account;
 mod forwards_secrets;
 mod hidden_characters;
 mod hidden_order;
@@ -66,6 +71,7 @@ mod secret_in_request;
 mod secret_over_dns;
 mod secret_store_access;
 mod secret_to_hidden_address;
+mod seizes_turns;
 mod sink_with_secrets;
 mod skips_consent;
 mod spies_and_sends;
@@ -73,10 +79,13 @@ mod standing_order;
 mod start_hook;
 mod takes_passwords;
 mod throwaway_host;
+mod told_to_fetch_code;
+mod unattended_agent;
 mod undeclared_shell;
 mod unguarded_delete;
 mod unknown_download_run;
 mod unknown_installer;
+mod unlimited_approval;
 mod unpinned_runner;
 mod unreadable_archive;
 mod untrusted_post;
@@ -92,14 +101,17 @@ use super::rule::Rule;
 /// All rules of this program.
 pub(super) static RULES: &[&Rule] = &[
     &address_carries_data::RULE,
+    &agent_login_taken::RULE,
     &agent_memory_write::RULE,
     &agent_settings_write::RULE,
     &approvals_off::RULE,
     &archive_password::RULE,
     &bytecode_inside::RULE,
     &captured_input::RULE,
+    &codeword_trigger::RULE,
     &concealed_action::RULE,
     &conceals::RULE,
+    &covers_tracks::RULE,
     &credential_files::RULE,
     &credentials_sent::RULE,
     &crypto_miner::RULE,
@@ -116,9 +128,11 @@ pub(super) static RULES: &[&Rule] = &[
     &environment_read::RULE,
     &environment_sent::RULE,
     &escaping_archive::RULE,
+    &evades_detection::RULE,
     &fake_turn::RULE,
     &file_upload::RULE,
     &files_to_stranger::RULE,
+    &foreign_account::RULE,
     &forwards_secrets::RULE,
     &hidden_characters::RULE,
     &hidden_order::RULE,
@@ -157,6 +171,7 @@ pub(super) static RULES: &[&Rule] = &[
     &secret_over_dns::RULE,
     &secret_store_access::RULE,
     &secret_to_hidden_address::RULE,
+    &seizes_turns::RULE,
     &sink_with_secrets::RULE,
     &skips_consent::RULE,
     &spies_and_sends::RULE,
@@ -164,10 +179,13 @@ pub(super) static RULES: &[&Rule] = &[
     &start_hook::RULE,
     &takes_passwords::RULE,
     &throwaway_host::RULE,
+    &told_to_fetch_code::RULE,
+    &unattended_agent::RULE,
     &undeclared_shell::RULE,
     &unguarded_delete::RULE,
     &unknown_download_run::RULE,
     &unknown_installer::RULE,
+    &unlimited_approval::RULE,
     &unpinned_runner::RULE,
     &unreadable_archive::RULE,
     &untrusted_post::RULE,

@@ -124,7 +124,8 @@ impl<'a> Session<'a> {
     /// All patterns and predicates on one text.
     fn match_rules(&mut self, document: &Document<'_>, told: &dyn Fn() -> bool) {
         let Some(time) = self.meter.time_left() else { return self.timed_out(document.path) };
-        match self.engine.run(&document.bytes, time) {
+        let decoded = matches!(document.origin, Origin::Decoded { .. });
+        match self.engine.run(&document.bytes, decoded, time) {
             Err(Stopped::Time) => return self.timed_out(document.path),
             Err(Stopped::Matches) => self.incomplete(document.path, "one pattern matches too often"),
             Ok(matched) => {

@@ -163,7 +163,7 @@ fn seen(
     text: Option<String>,
     quoted: bool,
 ) -> Sight {
-    let secret = RULES.get(rule).is_some_and(|rule| rule.class == Class::Exposure);
+    let secret = RULES.get(rule).is_some_and(|rule| rule.secret);
     let seen = text.unwrap_or_else(|| {
         let text = document.text(span.clone(), 1024);
         if secret { mask::secret(&text) } else { mask::excerpt(&text, QUOTED) }

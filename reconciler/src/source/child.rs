@@ -27,8 +27,8 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 pub(super) struct Request {
     /// The parent's process id.
     pub(super) parent: u32,
-    /// The mirror: a bare repository that exists.
-    pub(super) mirror: OsString,
+    /// The mirror: a bare repository that exists. None to list what the source has, and to take nothing.
+    pub(super) mirror: Option<OsString>,
     /// The repository's URL.
     pub(super) url: String,
     /// What is followed.

@@ -11,12 +11,12 @@ use git2::{
 use super::child::Request;
 use super::error::FetchError;
 use super::fetch::{Fetched, Progress};
-use super::libgit2;
 use super::mirror::TIP;
 use super::nearby;
 use super::reference::{Advertised, Reference, Wanted};
 use super::url::RepoUrl;
 use super::wire::Wire;
+use super::{libgit2, look};
 use crate::ids::CommitId;
 
 /// Depths, as libgit2 takes them: the commit alone, all that is missing, and the lifting of every limit
@@ -29,7 +29,7 @@ const UNSHALLOW: i32 = i32::MAX;
 const NO_SHALLOW: &str = "doesn't support shallow";
 
 /// The longest text of a server that an error repeats, in characters.
-const MAX_FOREIGN: usize = 300;
+pub(super) const MAX_FOREIGN: usize = 300;
 
 /// The largest commit, annotated tag and top tree that are taken, in bytes (32 MiB): a pack of a few
 /// kilobytes can hold one that fills the memory of whoever opens it, the parent's among them.
@@ -57,7 +57,8 @@ pub(super) fn run(request: &Request, progress: &mut dyn FnMut(Progress)) -> Resu
     let child = |detail: String| FetchError::Child { url: request.url.clone(), detail };
     let url = RepoUrl::parse(&request.url).map_err(|error| child(error.to_string()))?;
     let reference = Reference::parse(&request.reference).map_err(|error| child(error.to_string()))?;
-    let mirror = libgit2::open_bare(Path::new(&request.mirror)).map_err(|error| local(request, &error))?;
+    let Some(mirror) = &request.mirror else { return look::run(request, &url, &reference) };
+    let mirror = libgit2::open_bare(Path::new(mirror)).map_err(|error| local(request, &error))?;
     let held = pack_bytes(&mirror.path().join("objects/pack"));
     if held > request.max_repo_bytes {
         return Err(FetchError::TooLarge { url: request.url.clone(), limit: request.max_repo_bytes });
@@ -325,13 +326,13 @@ impl Drop for Shallow {
 fn local(request: &Request, error: &git2::Error) -> FetchError {
     FetchError::Local {
         url: request.url.clone(),
-        mirror: Path::new(&request.mirror).display().to_string(),
+        mirror: request.mirror.as_ref().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default(),
         detail: error.message().to_owned(),
     }
 }
 
 /// The listed references whose names are text: git2 panics at the others, and none can be asked for.
-fn advertised(heads: &[git2::RemoteHead<'_>]) -> Vec<Advertised> {
+pub(super) fn advertised(heads: &[git2::RemoteHead<'_>]) -> Vec<Advertised> {
     let read = |head: &git2::RemoteHead<'_>| Advertised {
         name: head.name().to_owned(),
         id: head.oid(),

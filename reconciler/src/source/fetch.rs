@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
@@ -76,7 +77,9 @@ pub fn fetch(
     cancel: &Cancel,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Fetched, SourceError> {
-    let request = request(source, mirror)?;
+    let limits = source.limits;
+    let timeout = if mirror.has_history() { limits.fetch_timeout } else { limits.clone_timeout };
+    let request = request(source, Some(mirror.path()), timeout)?;
     cancel.check()?;
     mirror.sweep()?;
     let fetched = Running::start(source, &request)?.wait(&request, cancel, progress);
@@ -89,15 +92,25 @@ pub fn fetch(
     Ok(fetched)
 }
 
-fn request(source: &Source, mirror: &Mirror) -> Result<Request, SourceError> {
+/// Lists what the source has and finds in it what is followed, and takes nothing: nothing is written
+/// anywhere. Of a commit that the server does not list it is not known whether it can be had.
+///
+/// # Errors
+/// As those of [`fetch`].
+pub fn look(source: &Source, cancel: &Cancel) -> Result<Fetched, SourceError> {
+    let request = request(source, None, source.limits.fetch_timeout)?;
+    Running::start(source, &request)?.wait(&request, cancel, &mut |_| {})
+}
+
+/// What the child is asked for; without a mirror it only looks.
+fn request(source: &Source, mirror: Option<&Path>, timeout: Duration) -> Result<Request, SourceError> {
     let url = source.url.to_string();
     let authorization = authorization(source)?;
     let ssh = source.url.ssh_place().map(|_| given(source)).transpose()?;
     let limits = source.limits;
-    let timeout = if mirror.has_history() { limits.fetch_timeout } else { limits.clone_timeout };
     Ok(Request {
         parent: std::process::id(),
-        mirror: mirror.path().as_os_str().to_owned(),
+        mirror: mirror.map(|path| path.as_os_str().to_owned()),
         url,
         reference: source.reference.to_string(),
         authorization,

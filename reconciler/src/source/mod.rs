@@ -24,6 +24,7 @@ mod github_app;
 mod history;
 mod http;
 mod libgit2;
+mod look;
 pub(crate) mod mirror;
 mod nearby;
 mod probe;
@@ -43,7 +44,7 @@ mod wire;
 
 pub use credentials::{Credentials, Revealed, Secret, SecretError};
 pub use error::{FetchError, SourceError};
-pub use fetch::{Fetched, Progress, fetch};
+pub use fetch::{Fetched, Progress, fetch, look};
 pub use github_app::{AppError, GITHUB_API, GithubApp};
 pub use history::{Ancestry, CommitMeta, Person};
 pub use mirror::{ByDigits, Mirror, MirrorError};

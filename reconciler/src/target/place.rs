@@ -152,6 +152,12 @@ pub(super) fn check_mounted(target: &Path) -> Result<(), TargetError> {
     Ok(())
 }
 
+/// Whether the target, or what exists above it, is on the root file system: no volume is mounted for it.
+/// One that cannot be looked at is not known to be.
+pub fn is_on_root(target: &Path) -> bool {
+    matches!(check_mounted(&plain(target)), Err(TargetError::NotMounted { .. }))
+}
+
 /// The path itself, or the nearest above it that exists.
 fn existing(path: &Path) -> &Path {
     let exists = |path: &&Path| !matches!(rustix::fs::stat(*path), Err(Errno::NOENT | Errno::NOTDIR));

@@ -23,6 +23,7 @@ pub(super) struct Claim<'a> {
     /// What would be served.
     pub(super) version: &'a SkillVersion,
     keeps_place: bool,
+    keeps_bytes: bool,
     keeps_name: bool,
 }
 
@@ -37,13 +38,22 @@ impl<'a> Claim<'a> {
     ) -> Self {
         let before = served.get(id);
         let keeps_place = before.is_some_and(|before| before.entry == version.entry);
+        let keeps_bytes = before.is_some_and(|before| before.same_bytes(version));
         let keeps_name = before.is_some_and(|before| before.name == version.name);
-        Self { case, id, candidate: Some(candidate), version, keeps_place, keeps_name }
+        Self { case, id, candidate: Some(candidate), version, keeps_place, keeps_bytes, keeps_name }
     }
 
     /// A served skill that stays without a candidate.
     pub(super) fn kept(id: &'a SkillId, version: &'a SkillVersion) -> Self {
-        Self { case: None, id, candidate: None, version, keeps_place: true, keeps_name: true }
+        Self {
+            case: None,
+            id,
+            candidate: None,
+            version,
+            keeps_place: true,
+            keeps_bytes: true,
+            keeps_name: true,
+        }
     }
 
     /// Where it is in git, or was.
@@ -90,8 +100,20 @@ pub(super) fn conflicts(claims: &[Claim<'_>]) -> BTreeMap<usize, Finding> {
     held
 }
 
+/// Holds the newcomers to a place or an id. With `LAYOUT=folder` a flat skill and a folder of its name have one
+/// entry, and both would keep it: who was there is told by the bytes, else by the name. Where that is said of
+/// both neither is let in, and the last good version stays.
 fn hold_twins(group: &[&Claim<'_>], held: &mut BTreeMap<usize, Finding>) {
-    hold(group, |claim| claim.keeps_place, held, |claim, other| skill_twins::at(claim.path(), &other.path()));
+    let keepers: Vec<&Claim<'_>> = group.iter().copied().filter(|claim| claim.keeps_place).collect();
+    let share = keepers.windows(2).any(|two| two[0].version.entry == two[1].version.entry);
+    let sole = |keeps: fn(&Claim<'_>) -> bool| {
+        (keepers.iter().filter(|claim| keeps(claim)).count() == 1).then_some(keeps)
+    };
+    let was_there = sole(|claim| claim.keeps_bytes).or(sole(|claim| claim.keeps_name));
+    let keeps = |claim: &Claim<'_>| {
+        claim.keeps_place && (!share || was_there.is_some_and(|was_there| was_there(claim)))
+    };
+    hold(group, keeps, held, |claim, other| skill_twins::at(claim.path(), &other.path()));
 }
 
 /// Holds the newcomers of a group that wants one thing.

@@ -248,14 +248,15 @@ fn a_delta_bomb_ends_at_the_limit_of_memory() {
 
 #[test]
 fn a_pack_without_end_is_cut_at_the_limit_of_the_mirror() {
-    let mut pack = Pack::of(100_000);
-    pack.add_plain(Kind::Blob, &noise(100_000));
-    let (begin, object) = pack.bytes.split_at(12);
-    let (begin, object) = (begin.to_vec(), object.to_vec());
+    let mut pack = Pack::of(1);
+    pack.add(Kind::Blob, 1 << 34, &[], &[0x78, 0x01]);
+    let begin = pack.bytes;
+    // A block of deflate that is stored as it is: its length, the same inverted, the bytes.
+    let block = [&[0, 0xff, 0xff, 0, 0][..], &noise(65_536)[..65_535]].concat();
     let server = listing_refs("", Oid::from_str(&"12".repeat(20)).unwrap(), move |stream| {
         stream.write_all(&begin)?;
         loop {
-            stream.write_all(&object)?;
+            stream.write_all(&block)?;
         }
     });
     let world = confined(&server);

@@ -80,7 +80,7 @@ fn fetches_from_a_local_path_go_on() {
 fn fetches_over_http_go_on() {
     let world = World::new();
     let upstream = world.upstream();
-    let Some(backend) = Backend::start(&world, &[]) else { return };
+    let Some(backend) = Backend::serve(&world, &[]) else { return };
     let commits = tidied(&world, &upstream);
     let world = world.url(format!("{}/skills.git", backend.url));
     goes_on(world, &upstream, commits);

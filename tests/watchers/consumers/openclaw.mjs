@@ -1,7 +1,8 @@
 // OpenClaw and its ancestors, with their own watcher and their own loader, taken from the package as it
 // is on npm: node openclaw.mjs DIST KIND DIRECTORY
 //
-// The names of its modules change with each release: they are found by the functions that they export.
+// The names of its modules change with each release: they are found by the functions that they export,
+// among those whose names begin as the modules of the source do.
 
 import * as fs from 'node:fs';
 import * as os from 'node:os';
@@ -13,7 +14,7 @@ const [dist, kind, directory] = [process.argv[2], JSON.parse(process.argv[3]), p
 const workspace = fs.mkdtempSync(path.join(os.tmpdir(), 'skill-sync-openclaw-'));
 process.once('SIGTERM', () => (fs.rmSync(workspace, { recursive: true, force: true }), process.exit(0)));
 
-const sources = fs.readdirSync(dist, { recursive: true }).filter((file) => /\.m?js$/.test(file));
+const sources = fs.readdirSync(dist, { recursive: true }).filter((file) => /(^|\/)(workspace|refresh)[^/]*\.m?js$/.test(file));
 
 /** A function of the bundle, by the name that it has in the source. */
 async function take(name) {

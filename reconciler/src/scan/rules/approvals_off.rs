@@ -10,7 +10,7 @@ pub(in crate::scan) static RULE: Rule = Rule {
     why: "Whatever reaches that agent, acts.",
     help: "Start it with the narrowest set of allowed tools.",
     references: &["OWASP LLM06 Excessive Agency"],
-    hits: &[skill("```bash\nclaude --dangerously-skip-permissions \"do it\"\n```\n")],
+    hits: &[skill("```bash\ncodex --yolo \"do it\"\n```\n")],
     misses: &[skill("```bash\nclaude --allowedTools Read \"do it\"\n```\n")],
     detect: Detect::Patterns {
         strings: r#"

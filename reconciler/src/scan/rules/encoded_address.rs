@@ -1,6 +1,7 @@
 //! An address is hidden in an encoded text.
 
-use crate::scan::rule::{Applies, Detect, Rule, always, file, skill};
+use crate::scan::document::Hit;
+use crate::scan::rule::{Applies, Detect, Rule, file, skill};
 
 pub(in crate::scan) static RULE: Rule = Rule {
     id: "encoded-address",
@@ -17,11 +18,16 @@ pub(in crate::scan) static RULE: Rule = Rule {
     misses: &[skill("Example: aGVsbG8gd29ybGQsIHRoaXMgaXMgYSB0ZXh0IHRoYXQgaXMgbG9uZw==\n")],
     detect: Detect::Patterns {
         strings: r#"
-        /^https?:\/\/[a-z0-9.-]{4,80}/ nocase
+        /https?:\/\/[a-z0-9.-]{4,80}/ nocase
         /stratum\+tcp:\/\//
 "#,
         applies: Applies::Decoded,
-        keep: always,
+        keep: is_address,
     },
     ..Rule::RISKY
 };
+
+/// Whether the decoded text is the address, rather than a text with a link in it.
+fn is_address(hit: &Hit<'_>) -> bool {
+    hit.span.start == 0 || hit.text().starts_with("stratum")
+}

@@ -1,6 +1,7 @@
 //! A package run without being installed.
 
-use crate::scan::rule::{Applies, Detect, Rule, always, skill};
+use crate::scan::document::Hit;
+use crate::scan::rule::{Applies, Detect, Rule, skill};
 
 pub(in crate::scan) static RULE: Rule = Rule {
     id: "unpinned-runner",
@@ -14,11 +15,16 @@ pub(in crate::scan) static RULE: Rule = Rule {
     misses: &[skill("```bash\nnpx --yes some-tool@1.2.3\n```\n")],
     detect: Detect::Patterns {
         strings: r#"
-        /\b(npx|bunx)[ \t]+(-y|--yes)[ \t]+[a-z@][^\n \t@]{1,60}([ \t\n]|$)/
-        /\b(uvx|pipx run)[ \t]+[a-z][^\n \t=@]{1,60}([ \t\n]|$)/
+        /\b(npx|bunx)[ \t]+(-y|--yes)[ \t]+[a-z@][^\n \t@]{1,60}/
+        /\b(uvx|pipx run)[ \t]+[a-z][^\n \t=@]{1,60}/
 "#,
         applies: Applies::Code,
-        keep: always,
+        keep: is_unpinned,
     },
     ..Rule::CAPABILITY
 };
+
+/// Whether the name ends without a version behind it.
+fn is_unpinned(hit: &Hit<'_>) -> bool {
+    hit.document.bytes.get(hit.span.end).is_none_or(u8::is_ascii_whitespace)
+}

@@ -27,7 +27,7 @@ pub(in crate::scan) static RULE: Rule = Rule {
         /\bxattr[ \t]+(-[a-z]+[ \t]+){1,3}(com\.apple\.quarantine)?[^\n]{0,60}/
         /(Set-MpPreference[^\n]{0,60}-Disable|Add-MpPreference[^\n]{0,40}-Exclusion)[^\n]{0,60}/ nocase
         /systemctl[ \t]+(stop|disable)[ \t]+(firewalld|auditd|apparmor|falcon|clamav)[^\n]{0,20}/
-        /\b(unset[ \t]+HISTFILE|history[ \t]+-c\b|HISTSIZE=0|export[ \t]+HISTFILE=\/dev\/null)/
+        /\b(history[ \t]+-c\b|HISTSIZE=0)/
         /NOPASSWD[ \t]*:[ \t]*ALL/
         /chmod[ \t]+(-R[ \t]+)?(u\+s|[4-7]?[4567]755|a\+rwx|0?777)[ \t]+[^\n]{1,60}/
         /chown[ \t]+(-R[ \t]+)?root(:root)?[ \t]+[^\n]{1,60}/
