@@ -1,17 +1,23 @@
 //! What a pass costs, as people run it: the release binary, a repository of 10,000 skills in 15,000
-//! files, a real file system. Beside it, in the same run, the floor: what walking the tree and asking
-//! for each file's metadata costs anybody.
+//! files, a real file system. Beside it, in the same run, the floor (what walking the tree and asking for
+//! each file's metadata costs anybody, on one thread), and what `git` and `rsync` take for the same change
+//! where they are installed.
 //!
 //! `cargo bench --bench pass`; `SKILL_SYNC_BENCH_SKILLS` sets another number of skills, `TMPDIR` another
 //! file system.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench that fails must say so")]
 #![allow(clippy::print_stdout, reason = "its figures are what a bench is for")]
 
+#[path = "world/origin.rs"]
+mod origin;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use origin::Origin;
 
 /// Skills where nothing else is asked for; every second one has a second file.
 const SKILLS: usize = 10_000;
@@ -37,11 +43,25 @@ fn main() {
     bench.show("process start", (0..NO_OPS).map(|_| bench.start()));
     bench.show("first sync", (0..FIRST_SYNCS).map(|run| bench.first_sync(run)));
     bench.show("nothing new", (0..NO_OPS).map(|_| bench.once("in_sync")));
-    let change = |run| {
+    let peers = Peers::new(scratch.path());
+    let mut rows = [Vec::new(), Vec::new(), Vec::new()];
+    // In turn, so that a busy machine is busy for all of them.
+    for run in 0..CHANGES {
         origin.change(run);
-        bench.once("applied")
-    };
-    bench.show("one file changed", (0..CHANGES).map(change));
+        rows[0].push(bench.once("applied"));
+        if let Some(peers) = &peers {
+            rows[1].push(peers.fetch());
+            rows[2].push(peers.reset());
+        }
+    }
+    let [ours, fetches, resets] = rows;
+    bench.show("one file changed", ours.into_iter());
+    if let Some(peers) = peers {
+        let resets = fetches.iter().zip(resets).map(|(fetch, reset)| fetch.and(&reset)).collect::<Vec<_>>();
+        bench.show("  git fetch", fetches.into_iter());
+        bench.show("  git fetch, reset --hard", resets.into_iter());
+        peers.rsync().into_iter().for_each(|runs| bench.show("  rsync --checksum", runs.into_iter()));
+    }
     bench.show("floor: walk and stat", (0..NO_OPS).map(|_| bench.walk()));
     println!("stages of the last pass: {}", bench.stages());
 }
@@ -52,6 +72,62 @@ struct Cost {
     cpu: Duration,
     /// The most memory that the process and its children held at once, in KiB.
     memory: u64,
+}
+
+impl Cost {
+    /// One thing after the other.
+    fn and(&self, next: &Self) -> Self {
+        let (wall, cpu) = (self.wall + next.wall, self.cpu + next.cpu);
+        Self { wall, cpu, memory: self.memory.max(next.memory) }
+    }
+}
+
+/// What other tools take for the same change.
+struct Peers {
+    origin: PathBuf,
+    clone: PathBuf,
+    copy: PathBuf,
+}
+
+impl Peers {
+    /// A clone of the repository; none where there is no git.
+    fn new(scratch: &Path) -> Option<Self> {
+        let at = |name: &str| scratch.join(name);
+        let peers = Self { origin: at("origin.git"), clone: at("clone"), copy: at("copy") };
+        let cloned =
+            Command::new("git").args(["clone", "--quiet"]).arg(&peers.origin).arg(&peers.clone).status();
+        cloned.is_ok_and(|status| status.success()).then_some(peers)
+    }
+
+    fn run(program: &str, arguments: &[&std::ffi::OsStr]) -> Cost {
+        let (cpu, began) = (children_cpu(), Instant::now());
+        let mut child = Command::new(program).args(arguments).spawn().expect("it was there a moment ago");
+        let memory = watch(&mut child);
+        Cost { wall: began.elapsed(), cpu: children_cpu().saturating_sub(cpu), memory }
+    }
+
+    fn git(&self, arguments: &[&str]) -> Cost {
+        let whole = ["-C".as_ref(), self.clone.as_os_str()].into_iter();
+        Self::run("git", &whole.chain(arguments.iter().map(|word| word.as_ref())).collect::<Vec<_>>())
+    }
+
+    fn fetch(&self) -> Cost {
+        self.git(&["fetch", "--quiet"])
+    }
+
+    fn reset(&self) -> Cost {
+        self.git(&["reset", "--hard", "--quiet", "origin/main"])
+    }
+
+    /// What comparing by content takes once a work tree is there; none where there is no rsync.
+    fn rsync(&self) -> Option<Vec<Cost>> {
+        Command::new("rsync").arg("--version").stdout(Stdio::null()).status().ok()?;
+        let from = self.clone.join("");
+        let words = ["--archive", "--checksum", "--delete", "--exclude=.git"].map(AsRef::as_ref);
+        let words: Vec<_> = words.into_iter().chain([from.as_os_str(), self.copy.as_os_str()]).collect();
+        Self::run("rsync", &words);
+        Some((0..CHANGES).map(|_| Self::run("rsync", &words)).collect())
+    }
 }
 
 struct Bench {
@@ -178,80 +254,4 @@ fn children_cpu() -> Duration {
     // Fields 16 and 17 of proc_pid_stat(5), counted from the state, which is the third.
     let ticks = fields.split_whitespace().skip(13).take(2).map(|field| field.parse::<u32>().expect("ticks"));
     TICK * ticks.sum::<u32>()
-}
-
-/// The repository that is followed.
-struct Origin {
-    git: git2::Repository,
-}
-
-impl Origin {
-    /// A bare repository with one commit of `skills` skills, in one pack, as a server has it.
-    fn create(path: &Path, skills: usize) -> Self {
-        let mut options = git2::RepositoryInitOptions::new();
-        options.bare(true).initial_head("main");
-        let git = git2::Repository::init_opts(path, &options).expect("a bare repository");
-        let odb = git.odb().expect("the object database");
-        let memory = odb.add_new_mempack_backend(1_000).expect("objects in memory");
-        let mut root = git.treebuilder(None).expect("a tree");
-        for number in 0..skills {
-            root.insert(name(number), skill(&git, number, 0), 0o40_000).expect("an entry");
-        }
-        let tree = root.write().expect("the tree");
-        commit(&git, tree);
-        let mut pack = git2::Buf::new();
-        memory.dump(&git, &mut pack).expect("the pack");
-        // The same repository opened again writes to the disk and not into that memory.
-        let git = git2::Repository::open(path).expect("the repository");
-        let odb = git.odb().expect("its object database");
-        let mut writer = odb.packwriter().expect("a writer of packs");
-        std::io::Write::write_all(&mut writer, &pack).expect("the pack on disk");
-        writer.commit().expect("its index");
-        drop(writer);
-        drop(odb);
-        Self { git }
-    }
-
-    /// Commits another text of one skill.
-    fn change(&self, run: usize) {
-        let head = self.git.head().and_then(|head| head.peel_to_tree()).expect("the head's tree");
-        let number = (run * 997) % head.len();
-        let mut root = self.git.treebuilder(Some(&head)).expect("a tree");
-        root.insert(name(number), skill(&self.git, number, run + 1), 0o40_000).expect("an entry");
-        let tree = root.write().expect("the tree");
-        commit(&self.git, tree);
-    }
-}
-
-fn name(number: usize) -> String {
-    format!("skill-{number:05}")
-}
-
-/// A folder skill: `SKILL.md` of some 3.5 KiB, and every second one with a reference of 2 KiB.
-fn skill(git: &git2::Repository, number: usize, version: usize) -> git2::Oid {
-    let name = name(number);
-    let line = format!("Step {number} of version {version}: read what is there, then do the next thing.\n");
-    let entry = format!(
-        "---\nname: {name}\ndescription: Does the work of {name} when somebody asks for it.\n---\n\n{}",
-        line.repeat(50)
-    );
-    let mut tree = git.treebuilder(None).expect("a tree");
-    tree.insert("SKILL.md", git.blob(entry.as_bytes()).expect("a blob"), 0o100_644).expect("an entry");
-    if number.is_multiple_of(2) {
-        let mut references = git.treebuilder(None).expect("a tree");
-        let notes = git.blob(format!("# Notes {number}\n").repeat(130).as_bytes()).expect("a blob");
-        references.insert("notes.md", notes, 0o100_644).expect("an entry");
-        tree.insert("references", references.write().expect("a tree"), 0o40_000).expect("an entry");
-    }
-    tree.write().expect("the tree")
-}
-
-fn commit(git: &git2::Repository, tree: git2::Oid) {
-    let who = git2::Signature::new("A bench", "bench@example.invalid", &git2::Time::new(1_767_225_600, 0))
-        .expect("a signature");
-    let tree = git.find_tree(tree).expect("the tree");
-    let parents: Vec<git2::Commit<'_>> =
-        git.head().and_then(|head| head.peel_to_commit()).into_iter().collect();
-    let parents: Vec<&git2::Commit<'_>> = parents.iter().collect();
-    git.commit(Some("refs/heads/main"), &who, &who, "A change", &tree, &parents).expect("a commit");
 }

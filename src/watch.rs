@@ -2,9 +2,10 @@
 //!
 //! Quiet for what we write ourselves, and for what is not ours: an event says only where to look, and
 //! what counts is whether a file's stamp is still the one that the last pass left. It is an
-//! acceleration and nothing else: where it fails, the poll finds the same. What the system does not
-//! tell a watched directory, such as a second name given to a file or a store through a mapped page,
-//! is left to the poll and the recheck too.
+//! acceleration and nothing else: where it fails, the poll finds the same. While all is watched and
+//! nothing happens, polls are spared their look ([`Vigil`]). What the system does not tell a watched
+//! directory, such as a second name given to a file or a store through a mapped page, is left to the
+//! recheck then.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::os::unix::fs::MetadataExt as _;
@@ -14,8 +15,9 @@ use std::time::Duration;
 
 use notify::event::{AccessKind, EventKind};
 use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
-use reconciler::observed::Stamp;
+use reconciler::observed::{Stamp, Vigil};
 use reconciler::path::{RESERVED_PREFIX, TreePath};
+use reconciler::tree::Skills;
 use reconciler::trigger::Trigger;
 use tokio::sync::watch::error::RecvError;
 use tokio::sync::{Notify, watch};
@@ -79,6 +81,7 @@ fn differs(target: &Path, path: &TreePath, stamp: Option<Stamp>) -> bool {
 struct Inbox {
     touched: Mutex<Touched>,
     bell: Notify,
+    vigil: Vigil,
 }
 
 #[derive(Debug, Default)]
@@ -90,12 +93,17 @@ struct Touched {
 
 impl Inbox {
     fn receive(&self, event: notify::Result<notify::Event>) {
+        // Who only reads changes nothing.
+        let is_read = |event: &notify::Event| {
+            matches!(event.kind, EventKind::Access(AccessKind::Open(_) | AccessKind::Read))
+        };
+        if event.as_ref().is_ok_and(is_read) {
+            return;
+        }
+        // Whatever it is about: the next poll looks.
+        self.vigil.stir();
         let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            // Who only reads changes nothing.
-            Ok(event) if matches!(event.kind, EventKind::Access(AccessKind::Open(_) | AccessKind::Read)) => {
-                return;
-            }
             Ok(event) => {
                 touched.lost |= event.need_rescan();
                 touched.paths.extend(event.paths);
@@ -128,12 +136,14 @@ struct Watch {
     watched: BTreeSet<TreePath>,
     fresh: Vec<TreePath>,
     root: Option<(u64, u64)>,
+    /// The skills whose directories are watched.
+    skills: Arc<Skills>,
     limit_reached: bool,
 }
 
 impl Watch {
-    fn new(target: PathBuf) -> notify::Result<Self> {
-        let inbox = Arc::<Inbox>::default();
+    fn new(target: PathBuf, vigil: Vigil) -> notify::Result<Self> {
+        let inbox = Arc::new(Inbox { vigil, ..Inbox::default() });
         let receiver = Arc::clone(&inbox);
         let watcher = notify::recommended_watcher(move |event| receiver.receive(event))?;
         Ok(Self {
@@ -144,6 +154,7 @@ impl Watch {
             watched: BTreeSet::new(),
             fresh: Vec::new(),
             root: None,
+            skills: Arc::default(),
             limit_reached: false,
         })
     }
@@ -152,6 +163,7 @@ impl Watch {
     /// at once.
     fn follow(&mut self, served: &Served) {
         self.owned = Owned::of(served);
+        self.skills = Arc::clone(&served.skills);
         let gone: Vec<_> = self.watched.difference(&self.owned.directories).cloned().collect();
         for directory in gone {
             self.unwatch(&directory);
@@ -165,6 +177,18 @@ impl Watch {
         for directory in new {
             self.watch(directory);
         }
+        self.vouch();
+    }
+
+    /// Says whether all is watched. On a file system that others write to, over the network or from
+    /// beneath, a watch does not hear of it.
+    fn vouch(&self) {
+        let whole = self.root.is_some() && self.watched.len() == self.owned.directories.len();
+        if whole && is_local(&self.target) {
+            self.inbox.vigil.cover(&self.skills);
+        } else {
+            self.inbox.vigil.uncover();
+        }
     }
 
     /// A target that was replaced takes all watches below it with it.
@@ -174,10 +198,14 @@ impl Watch {
         }
         let target = self.target.clone();
         drop(self.watcher.unwatch(&target));
-        self.add(&target);
+        if !self.add(&target) {
+            self.root = None;
+        }
     }
 
     fn watch(&mut self, directory: TreePath) {
+        // What happened before it was watched was not seen.
+        self.inbox.vigil.stir();
         if self.add(&self.target.join(directory.as_str())) {
             self.watched.insert(directory.clone());
             self.fresh.push(directory);
@@ -225,6 +253,7 @@ impl Watch {
             self.unwatch(&directory);
             self.watch(directory);
         }
+        self.vouch();
     }
 
     fn below_target(&self, path: &Path) -> Option<TreePath> {
@@ -238,10 +267,26 @@ impl Watch {
     }
 }
 
+/// Whether all who write to a directory do it through this kernel: the kinds of file systems that are
+/// known to be so (their magic numbers are in statfs(2)).
+fn is_local(directory: &Path) -> bool {
+    const LOCAL: [i128; 8] = [
+        0xEF53,      // ext2, ext3, ext4
+        0x5846_5342, // xfs
+        0x9123_683E, // btrfs
+        0x0102_1994, // tmpfs
+        0xF2F5_2010, // f2fs
+        0x794C_7630, // overlayfs
+        0x2FC1_2FC1, // zfs
+        0xCA45_1A4E, // bcachefs
+    ];
+    rustix::fs::statfs(directory).is_ok_and(|found| LOCAL.contains(&i128::from(found.f_type)))
+}
+
 /// Watches the target for as long as the daemon runs. Where the system gives no watch at all, the
 /// poll is what finds drift.
-pub(crate) async fn run(target: PathBuf, daemon: Handle) {
-    match Watch::new(target) {
+pub(crate) async fn run(target: PathBuf, daemon: Handle, vigil: Vigil) {
+    match Watch::new(target, vigil) {
         Ok(watch) => follow(watch, daemon).await,
         Err(error) => tracing::warn!(%error, "no file watch: drift is found by the poll"),
     }

@@ -1,18 +1,23 @@
 //! What the volume holds, by content: the facts that a plan is made from. Reads only.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Digest;
 use crate::path::TreePath;
 
+mod asked;
 mod look;
 mod planted;
 mod read;
+mod vigil;
 
+pub use asked::Asked;
 pub use look::{LookError, Trust, look, look_at};
 pub(crate) use planted::planted;
+pub use vigil::Vigil;
 
 /// What identifies the content of a file without reading it: if none of these changed, and the
 /// change time is older than the look by more than the clock's grain, the bytes did not either.
@@ -91,21 +96,41 @@ pub struct Unowned {
     pub directory: bool,
 }
 
-/// The volume at one look.
+/// The volume at one look: what was asked for, and how it differs from what was left there.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
-    /// What was found at each path that was asked for and exists, and at each directory above one.
+    /// What was asked for: what is named nowhere below is as it was left.
+    pub(crate) asked: Arc<Asked>,
+    /// What was found at paths that are not known to be as they were left, and each directory above one.
     pub found: BTreeMap<TreePath, Found>,
+    /// Where nothing is, of what was asked for, and of the directories above it.
+    pub absent: BTreeSet<TreePath>,
     /// The topmost paths that nobody asked for.
     pub unowned: BTreeSet<Unowned>,
-    /// What became known of the files asked for: it replaces the stat cache.
+    /// What became known of the files asked for that was not known before.
     pub known: StatCache,
 }
 
 impl Observed {
     /// What is at a path; none where nothing is, or where a directory above it is none.
     pub fn at(&self, path: &TreePath) -> Option<&Found> {
-        self.found.get(path)
+        match self.found.get(path) {
+            None if self.absent.contains(path) => None,
+            None if self.asked.is_above_one(path) => Some(&Found::Directory),
+            None => self.asked.settled(path),
+            found => found,
+        }
+    }
+
+    /// Whether all that was asked for is as it was left.
+    pub fn is_as_left(&self) -> bool {
+        self.found.is_empty() && self.absent.is_empty() && !self.asked.is_empty()
+    }
+
+    /// Whether a path that was asked for is as it was left: a file with the bytes, the mode and the one
+    /// name with which it was published.
+    pub fn is_left(&self, path: &TreePath) -> bool {
+        !self.found.contains_key(path) && !self.absent.contains(path) && self.asked.settled(path).is_some()
     }
 
     /// The nearest thing above `path` that stands where a directory should be.

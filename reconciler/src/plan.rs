@@ -7,6 +7,7 @@ mod planner;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -212,7 +213,7 @@ pub struct Plan {
     pub unowned: Vec<Unowned>,
     /// The inventory after it: what we own where all steps are done.
     #[serde(skip)]
-    pub next: Skills,
+    pub next: Arc<Skills>,
     /// Skills that keep their last good version for the sake of files that are not ours.
     #[serde(skip)]
     pub conflicts: Vec<Conflict>,

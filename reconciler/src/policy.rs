@@ -158,6 +158,11 @@ impl Policy {
         denial.map(|denial| denial.reason.as_str())
     }
 
+    /// Whether it denies anything at all.
+    pub(crate) fn denies_any(&self) -> bool {
+        !self.denials.is_empty()
+    }
+
     /// Why a served version must not be served; none where it may.
     pub(crate) fn denies_served(&self, skill: &SkillId, version: &SkillVersion) -> Option<&str> {
         self.denies(skill, |denied| version.files.values().any(|file| file.digest == *denied))

@@ -55,7 +55,7 @@ pub fn rebuild(
         Some(_) => applied(options, &mirror),
     };
     let mut skills = match &database {
-        None => known.clone(),
+        None => Skills::clone(&known),
         Some(_) => served(&mirror, applied.as_ref()),
     };
     if old_mirror.is_some() {
@@ -143,7 +143,7 @@ fn served(mirror: &Mirror, applied: Option<&AppliedSource>) -> Skills {
     let memory = &mut desired::Memory::default();
     let Ok(desired) = desired::read(mirror.git(), commit, &selection, memory) else { return Skills::new() };
     let judged = verdict::judge(&desired, mirror.git(), &Skills::new(), &law, &mut MemoryCache::default());
-    let skills = judged.map(|judged| judged.accepted.skills().clone()).unwrap_or_default();
+    let skills = judged.map(|judged| Arc::clone(judged.accepted.skills())).unwrap_or_default();
     let revision = applied.map_or(commit, |applied| applied.commit);
     let published = |version: &SkillVersion| Arc::new(SkillVersion { revision, ..version.clone() });
     skills.iter().map(|(id, version)| (id.clone(), published(version))).collect()

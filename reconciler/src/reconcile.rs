@@ -3,14 +3,15 @@
 
 mod error;
 mod held;
+mod memo;
 mod orders;
 mod pass;
 mod planted;
+mod quiet;
 mod retention;
 mod unpublish;
 mod verdicts;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,22 +20,21 @@ use crate::cancel::Cancel;
 use crate::desired;
 use crate::guard;
 use crate::ids::{CommitId, PassId, Timestamp};
-use crate::observed::{self, Observed, Trust};
-use crate::options::{Hold, OnCondemned, Options};
+use crate::observed::{self, Observed, StatCache, Trust, Vigil};
+use crate::options::{Hold, Options};
 use crate::orders::{Actor, Confirmation};
-use crate::path::TreePath;
 use crate::plan::{self, Plan, PlanOptions, PruneLimit, Why};
 use crate::record::{AppliedSource, Inventory, Record, RecordError, Settled};
 use crate::report::{Diff, PassReport, Remedy, error_text};
-use crate::source::{Mirror, Progress};
+use crate::source::{Mirror, Probe, Progress};
 use crate::target::{Locked, Target, TargetError};
 use crate::tree::{AcceptedTree, Skills};
 use crate::trigger::Trigger;
-use crate::verdict::{self, Law, MemoryCache};
+use crate::verdict::{Law, MemoryCache};
 
 pub use error::{OpenError, PassError};
+use memo::Memo;
 use pass::{Pass, Step, timed};
-use verdicts::Layered;
 
 /// The name of the mirror in the state directory.
 pub const MIRROR: &str = "repo.git";
@@ -58,6 +58,10 @@ pub struct Engine {
     inventory: Inventory,
     memory: desired::Memory,
     verdicts: MemoryCache,
+    memo: Memo,
+    probe: Probe,
+    vigil: Vigil,
+    looked: Option<quiet::Looked>,
     law: Law,
     /// The number of the next pass, for one that cannot even ask the database.
     next: PassId,
@@ -78,10 +82,26 @@ impl Engine {
         let mirror = Mirror::open(&options.state.join(MIRROR))?;
         let record = open_record(&options, &mirror)?;
         let inventory = record.inventory()?;
-        let (memory, verdicts) = (desired::Memory::default(), MemoryCache::default());
+        let (memory, verdicts, memo) = Default::default();
+        let (vigil, looked) = Default::default();
+        let probe = Probe::of(record.last_applied()?.as_ref());
         let law = Law::new(options.judging).with_judge(options.judge.clone(), options.holds_unsure);
         let next = PassId(record.passes(1, None)?.first().map_or(1, |row| row.last.0 + 1));
-        Ok(Self { options, target: Some(target), mirror, record, inventory, memory, verdicts, law, next })
+        Ok(Self {
+            options,
+            target: Some(target),
+            mirror,
+            record,
+            inventory,
+            memory,
+            verdicts,
+            memo,
+            probe,
+            vigil,
+            looked,
+            law,
+            next,
+        })
     }
 
     /// What this engine keeps equal to what.
@@ -128,6 +148,8 @@ impl Engine {
         pass.unpublished = unpublished;
         let looked = self.choose(&mut pass, cancel, progress);
         let looked = looked.and_then(|source| self.look_past_guards(&mut pass, &source, cancel));
+        // What it saw is for the next pass to see again.
+        self.vigil.stir();
         let diff = looked.map(|guard| self.report_diff(pass, guard));
         self.inventory = whole;
         diff
@@ -195,7 +217,8 @@ impl Engine {
         // The old locks would keep the new ones away.
         self.target = None;
         let target = lock(&self.options, Duration::ZERO, cancel)?;
-        *self = Self::over(self.options.clone(), Arc::clone(&target))?;
+        let vigil = self.vigil.clone();
+        *self = Self { vigil, ..Self::over(self.options.clone(), Arc::clone(&target))? };
         Ok(target)
     }
 
@@ -215,18 +238,16 @@ impl Engine {
         pass.revision = Some(commit);
         pass.signer = self.verify(pass, &source)?;
         let left = self.guard(&pass.orders, &source)?;
-        let desired = timed(&mut pass.stages.desired, || self.desired(&pass.orders, commit))?;
-        let judged = timed(&mut pass.stages.judge, || {
-            let (served, law) = (&self.inventory.skills, &self.law);
-            let mut cache = Layered::new(&mut self.verdicts, &mut self.record);
-            verdict::judge(&desired, self.mirror.git(), served, law, &mut cache)
-        })?;
-        let judged = pass.judged.insert(judged);
-        if self.options.on_condemned == OnCondemned::Remove {
-            judged.take_off_condemned();
+        pass.is_quiet = self.is_quiet(pass, commit);
+        if pass.is_quiet {
+            return Ok(());
         }
+        let ruling = self.rule(pass, commit)?;
+        pass.ruling = Some(Arc::clone(&ruling));
+        let judged = &ruling.judged;
         cancel.check()?;
         let accepted = &judged.accepted;
+        self.vigil.begin();
         let observed =
             timed(&mut pass.stages.observe, || self.observe(accepted.skills(), trust(pass.trigger)))?;
         let limit = (!pass.orders.confirms(commit)).then_some(self.options.prune_limit);
@@ -281,7 +302,7 @@ impl Engine {
     ) -> Result<(), PassError> {
         let stands = pass.orders.restored.is_some() || pass.orders.suspension(pass.started_at).is_some();
         let Some(source) = self.record.last_applied()?.filter(|_| !stands) else { return Ok(()) };
-        let served = AcceptedTree::vouch(self.inventory.skills.clone());
+        let served = AcceptedTree::vouch(Arc::clone(&self.inventory.skills));
         let observed = self.observe(served.skills(), trust(pass.trigger))?;
         let plan = self.plan(source.commit, &served, &observed, None)?;
         pass.step = Some(Step { source, left: None, observed, plan, done: false });
@@ -309,11 +330,11 @@ impl Engine {
         // What the interrupted pass had published was not synced, and is not published again.
         target.sync()?;
         self.pin(revision, &plan.next)?;
-        let known = observed.known.clone().into_iter().chain(applied.known).collect();
+        let known: StatCache = observed.known.clone().into_iter().chain(applied.known).collect();
         let (pass, at) = (pass.id, Timestamp::now());
         let settled = Settled { pass, at, intent: &intent, plan: &plan, inventory, known: &known };
         self.record.settled(&settled)?;
-        self.inventory = Inventory { skills: plan.next, known };
+        self.inventory = self.inventory.after(&plan, known);
         Ok(())
     }
 
@@ -330,8 +351,8 @@ impl Engine {
         AppliedSource { repo, path, reference, commit, layout }
     }
 
-    fn observe(&self, accepted: &Skills, trust: Trust) -> Result<Observed, PassError> {
-        let asked = asked(accepted, &self.inventory.skills);
+    fn observe(&mut self, accepted: &Arc<Skills>, trust: Trust) -> Result<Observed, PassError> {
+        let asked = self.asked(accepted);
         Ok(observed::look_at(&self.options.target, &asked, &self.inventory.known, trust)?)
     }
 
@@ -369,16 +390,4 @@ fn trust(trigger: Trigger) -> Trust {
         Trigger::Recheck => Trust::Nothing,
         _ => Trust::Cache,
     }
-}
-
-/// Every path that is wanted or ours, with the size at which its bytes are worth reading: that of what
-/// we published, or else of what is wanted.
-fn asked(accepted: &Skills, inventory: &Skills) -> BTreeMap<TreePath, u64> {
-    let files = |skills: &Skills| -> Vec<(TreePath, u64)> {
-        let files = skills.values().flat_map(|version| &version.files);
-        files.map(|(path, file)| (path.clone(), file.size)).collect()
-    };
-    let mut asked: BTreeMap<TreePath, u64> = files(accepted).into_iter().collect();
-    asked.extend(files(inventory));
-    asked
 }

@@ -44,7 +44,7 @@ pub use self::drift::Drifted;
 pub use self::error::RecordError;
 pub use self::held::{Findings, hold_key};
 pub use self::intent::Intent;
-pub use self::inventory::{Inventory, changed_stamps};
+pub use self::inventory::Inventory;
 pub use self::orders::{APPLIED_KEPT, Evidence};
 pub use self::passes::{INTERRUPTED, PassRow};
 pub use self::rebuild::{PreviousChain, Rebuilt, broken_name, set_aside};
@@ -107,7 +107,7 @@ pub struct End<'a> {
     pub plan: Option<&'a Plan>,
     /// What was owned before it.
     pub inventory: &'a Skills,
-    /// The stamps that became known or changed: see [`changed_stamps`].
+    /// The stamps that became known or changed.
     pub known: &'a StatCache,
     /// What the rules say of each skill; none where nothing was judged: then what is known stays, the
     /// held skills included.

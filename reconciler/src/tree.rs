@@ -1,5 +1,7 @@
 //! What is served and what may be: skills as sets of files, by content.
 
+mod files;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,6 +10,8 @@ use sha2::Digest as _;
 
 use crate::ids::{BlobId, CommitId, Digest, SkillId};
 use crate::path::TreePath;
+
+pub use files::Files;
 
 /// The two modes that git knows for a file, and that we publish: 0644 and 0755.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,7 +57,7 @@ pub struct SkillVersion {
     /// The `name` in its front matter, where it has one: two skills must not share it.
     pub name: Option<String>,
     /// All its files, the entry among them.
-    pub files: BTreeMap<TreePath, FileVersion>,
+    pub files: Files,
 }
 
 impl SkillVersion {
@@ -81,22 +85,43 @@ impl SkillVersion {
 /// A set of skills by id. Versions are shared, so that an unchanged one costs a pointer a pass.
 pub type Skills = BTreeMap<SkillId, Arc<SkillVersion>>;
 
+/// Goes over a set of skills in the order of the ids, each with the version that another set has of it:
+/// one walk over both.
+pub(crate) fn beside<'a>(
+    skills: &'a Skills,
+    others: &'a Skills,
+) -> impl Iterator<Item = (&'a SkillId, &'a Arc<SkillVersion>, Option<&'a Arc<SkillVersion>>)> {
+    let mut others = others.iter().peekable();
+    skills.iter().map(move |(id, version)| {
+        while others.next_if(|(other, _)| *other < id).is_some() {}
+        (id, version, others.next_if(|(other, _)| *other == id).map(|(_, other)| other))
+    })
+}
+
+/// Whether two sets hold the very same versions.
+pub(crate) fn are_same(one: &Skills, other: &Skills) -> bool {
+    let same = |(_, version, other): (_, _, Option<&Arc<SkillVersion>>)| {
+        other.is_some_and(|other| Arc::ptr_eq(version, other))
+    };
+    one.len() == other.len() && beside(one, other).all(same)
+}
+
 /// The skills that may be served: what judging let through, with the last good version of what it
 /// held. Only [`crate::verdict`] builds one from a commit, and only [`crate::record`] one from what
 /// was accepted before.
 #[derive(Debug, Clone, Default)]
 pub struct AcceptedTree {
-    skills: Skills,
+    skills: Arc<Skills>,
 }
 
 impl AcceptedTree {
     /// Vouches for these skills: each was accepted by the judge, now or when it was recorded.
-    pub(crate) fn vouch(skills: Skills) -> Self {
-        Self { skills }
+    pub(crate) fn vouch(skills: impl Into<Arc<Skills>>) -> Self {
+        Self { skills: skills.into() }
     }
 
-    /// The skills, by id.
-    pub fn skills(&self) -> &Skills {
+    /// The skills, by id; shared, so that a set that is served as it was accepted is known by a pointer.
+    pub fn skills(&self) -> &Arc<Skills> {
         &self.skills
     }
 }

@@ -152,7 +152,7 @@ impl Running {
     ) -> Result<Self, Failure> {
         let listener =
             tokio::net::TcpListener::from_std(listener).context("cannot use the listening socket")?;
-        let (metrics, state) = (Metrics::new(), passes.state());
+        let (metrics, state, vigil) = (Metrics::new(), passes.state(), passes.vigil());
         let served = passes.served();
         metrics.serving(&served, passes.audit_records());
         let timing = &context.settings.timing;
@@ -172,7 +172,7 @@ impl Running {
             tokio::spawn(server::serve(listener, router, limits, stopped.clone())),
             tokio::spawn(control.serve(stopped)),
         ];
-        tokio::spawn(crate::watch::run(options.target.clone(), handle.clone()));
+        tokio::spawn(crate::watch::run(options.target.clone(), handle.clone(), vigil));
         Ok(Self { handle, state, daemon: tokio::spawn(daemon.run()), servers, stop })
     }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use reconciler::cancel::Cancel;
 use reconciler::ids::{CommitId, PassId, Timestamp};
+use reconciler::observed::Vigil;
 use reconciler::orders::{Command, OrderError, Orders, Word};
 use reconciler::reconcile::{Engine, OpenError};
-use reconciler::record::Anchor;
+use reconciler::record::{Anchor, Inventory};
 use reconciler::report::{Diff, PassReport, StagesMs, error_text};
 use reconciler::trigger::Trigger;
 use tokio::sync::watch;
@@ -25,13 +26,15 @@ pub(crate) struct Passes {
     engine: Option<Engine>,
     served: Arc<Served>,
     voice: Voice,
+    vigil: Vigil,
 }
 
 impl Passes {
     /// Drives an engine, or opens it first where there is none yet; a person who listens to `voice` is
     /// shown how far a first clone is.
     pub(crate) fn new(opening: Opening, engine: Option<Engine>, voice: Voice) -> Self {
-        let mut passes = Self { opening, engine, served: Arc::default(), voice };
+        let vigil = Vigil::default();
+        let mut passes = Self { opening, engine, served: Arc::default(), voice, vigil };
         passes.look_anew();
         passes
     }
@@ -39,6 +42,11 @@ impl Passes {
     /// What the volume holds: before the first pass, what the record says.
     pub(crate) fn served(&self) -> Arc<Served> {
         Arc::clone(&self.served)
+    }
+
+    /// What the one who watches the target says to the engine.
+    pub(crate) fn vigil(&self) -> Vigil {
+        self.vigil.clone()
     }
 
     /// Follows what is known of the state directory.
@@ -62,7 +70,9 @@ impl Passes {
                 engine
             }
         };
-        Ok(self.engine.insert(engine))
+        let engine = self.engine.insert(engine);
+        engine.heed(self.vigil.clone());
+        Ok(engine)
     }
 
     fn look_anew(&mut self) {
@@ -78,7 +88,7 @@ impl Passes {
                 && report.applied_revision == self.served.revision
                 && self.served.reference.is_some()
                 && report.held == self.served.held
-                && engine.inventory().known == self.served.known
+                && Arc::ptr_eq(&engine.inventory().known, &self.served.known)
         };
         if !self.engine.as_ref().is_some_and(same) {
             self.look_anew();
@@ -179,6 +189,6 @@ fn served(engine: &mut Engine) -> Served {
     let applied = engine.record().last_applied().unwrap_or_default();
     let held = engine.record().held().unwrap_or_default();
     let (revision, reference) = applied.map(|applied| (applied.commit, applied.reference)).unzip();
-    let inventory = engine.inventory();
-    Served { revision, reference, skills: inventory.skills.clone(), known: inventory.known.clone(), held }
+    let Inventory { skills, known } = engine.inventory().clone();
+    Served { revision, reference, skills, known, held }
 }

@@ -18,9 +18,9 @@ pub(crate) struct Served {
     /// The full name of the reference that the last fetch resolved; none before the first.
     pub reference: Option<String>,
     /// The skills.
-    pub skills: Skills,
+    pub skills: Arc<Skills>,
     /// The stamps of their files.
-    pub known: StatCache,
+    pub known: Arc<StatCache>,
     /// The skills that are not served as git has them.
     pub held: Vec<Held>,
 }

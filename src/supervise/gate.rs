@@ -1,11 +1,10 @@
 //! When the agent may start: the volume holds what was served.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reconciler::observed::{Found, StatCache, Trust, look_at};
+use reconciler::observed::{Asked, Found, StatCache, Trust, look_at};
 use reconciler::reconcile::{DATABASE, MIRROR};
 use reconciler::record::Record;
 use reconciler::source::holds_served;
@@ -80,10 +79,12 @@ impl Place {
 
     /// Whether each file of each skill is on the volume with its bytes. What cannot be read is not.
     fn holds(&self, skills: &Skills, known: &StatCache) -> bool {
-        let files: BTreeMap<_, _> = skills.values().flat_map(|version| &version.files).collect();
-        let asked = files.iter().map(|(path, file)| ((*path).clone(), file.size)).collect();
+        let asked = Arc::new(Asked::new(skills, skills, known));
         let Ok(observed) = look_at(&self.target, &asked, known, Trust::Cache) else { return false };
-        files.iter().all(|(path, file)| {
+        if observed.is_as_left() {
+            return true;
+        }
+        skills.values().flat_map(|version| &version.files).all(|(path, file)| {
             matches!(observed.at(path), Some(Found::File { digest, .. }) if *digest == Some(file.digest))
         })
     }

@@ -26,7 +26,7 @@ impl Volume {
         for file in FILES {
             std::fs::write(directory.path().join(file), "ours").expect("written");
         }
-        let mut watch = Watch::new(directory.path().to_owned()).expect("a watch");
+        let mut watch = Watch::new(directory.path().to_owned(), Vigil::default()).expect("a watch");
         watch.follow(&served(directory.path()));
         assert!(!watch.look(), "nothing happened yet");
         Self { directory, watch }
@@ -83,9 +83,10 @@ fn served(target: &Path) -> Served {
         files: files.iter().map(|file_path| (path(file_path), file)).collect(),
     };
     let mut of = Served::default();
-    of.skills.insert(SkillId::new("flat"), Arc::new(skill("flat.md", &FILES[..1])));
-    of.skills.insert(SkillId::new("pdf"), Arc::new(skill("pdf/SKILL.md", &FILES[1..])));
-    of.known = FILES.iter().map(|file| (path(file), known(&target.join(file)))).collect();
+    let skills = Arc::make_mut(&mut of.skills);
+    skills.insert(SkillId::new("flat"), Arc::new(skill("flat.md", &FILES[..1])));
+    skills.insert(SkillId::new("pdf"), Arc::new(skill("pdf/SKILL.md", &FILES[1..])));
+    of.known = Arc::new(FILES.iter().map(|file| (path(file), known(&target.join(file)))).collect());
     of
 }
 

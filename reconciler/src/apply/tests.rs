@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::ids::SkillId;
-use crate::observed::{Trust, look};
+use crate::observed::{Asked, Trust, look};
 use crate::plan::{PlanOptions, plan};
-use crate::tree::{AcceptedTree, FileMode, FileVersion, SkillVersion, Skills};
+use crate::tree::{AcceptedTree, FileMode, FileVersion, Files, SkillVersion, Skills};
 
 const REVISION: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -28,7 +28,7 @@ struct World {
     root: tempfile::TempDir,
     target: Target,
     mirror: Mirror,
-    inventory: Skills,
+    inventory: Arc<Skills>,
     known: StatCache,
     pass: u64,
 }
@@ -54,7 +54,7 @@ impl World {
         let (skills, state) = (root.path().join("skills"), root.path().join(".skill-sync"));
         let target = Target::open(&skills, &state, false, Duration::ZERO, &Cancel::new()).expect("opened");
         let mirror = Mirror::open(&state.join("repo.git")).expect("a mirror");
-        Self { root, target, mirror, inventory: Skills::new(), known: StatCache::new(), pass: 0 }
+        Self { root, target, mirror, inventory: Arc::default(), known: StatCache::new(), pass: 0 }
     }
 
     fn at(&self, path: &str) -> PathBuf {
@@ -90,12 +90,13 @@ impl World {
                 revision: REVISION.parse().expect("a commit"),
                 entry: path(&entry),
                 name: None,
-                files: BTreeMap::new(),
+                files: Files::default(),
             };
             let version = skills.entry(SkillId::new(id)).or_insert_with(fresh);
             version.files.insert(path(name), self.version(name, text));
         }
-        AcceptedTree::vouch(skills.into_iter().map(|(id, version)| (id, Arc::new(version))).collect())
+        let shared = skills.into_iter().map(|(id, version)| (id, Arc::new(version)));
+        AcceptedTree::vouch(shared.collect::<Skills>())
     }
 
     fn version(&self, name: &str, text: &str) -> FileVersion {
@@ -109,11 +110,7 @@ impl World {
     }
 
     fn look(&self, wanted: &AcceptedTree, trust: Trust) -> Observed {
-        let files = |skills: &Skills| {
-            let versions = skills.values().flat_map(|version| version.files.clone());
-            versions.map(|(path, file)| (path, file.size)).collect::<Vec<_>>()
-        };
-        let asked = files(&self.inventory).into_iter().chain(files(wanted.skills())).collect();
+        let asked = Arc::new(Asked::new(wanted.skills(), &self.inventory, &self.known));
         let locked = self.target.locked().expect("locked");
         look(&locked, &asked, &self.known, trust).expect("looked")
     }
@@ -142,7 +139,7 @@ impl World {
         let staged = self.stage(&decided)?;
         let kept = staged.kept().to_vec();
         let applied = staged.publish(&Cancel::new())?;
-        self.known = decided.observed.known;
+        self.known.extend(decided.observed.known);
         self.known.extend(applied.known);
         self.inventory = decided.plan.next.clone();
         assert!(!self.state("staging").join(self.pass.to_string()).exists(), "the staging is gone");

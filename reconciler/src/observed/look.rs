@@ -1,23 +1,32 @@
 //! The look: one walk over the directories that lie above a path somebody asked for.
 
-use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::fs::{FileType, RawDir};
 use rustix::io::Errno;
 
-use super::{Found, Observed, Special, StatCache, Unowned};
+use super::asked::{AskedFile, by_directory};
+use super::{Asked, Found, Observed, Special, Stamp, StatCache, Unowned};
 use crate::path::{RESERVED_PREFIX, TreePath};
 use crate::report::Remedy;
 use crate::target::Locked;
-use crate::volume::{Directory, kind};
+use crate::volume::{Directory, kind, links, permissions};
 
 /// Room for the names of one reading of a directory, in bytes.
 const NAMES: usize = 32 << 10;
 
 /// How often something that changes its kind while it is looked at is looked at again.
 const ATTEMPTS: usize = 4;
+
+/// From how many names on a directory is looked at by two threads: below, starting one costs more.
+const SHARED: usize = 64;
+
+/// So many names of such a directory are taken by a thread at a time.
+const SHARE: usize = 16;
 
 /// Whether a file whose stamp is known is read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,20 +67,20 @@ impl LookError {
     }
 }
 
-/// Looks at the paths that are asked for (with the size that each should have) and at nothing below a
-/// directory that holds none of them.
+/// Looks at the paths that are asked for and at nothing below a directory that holds none of them.
 ///
-/// No link is followed and no pipe waited for. What vanishes meanwhile is absent.
+/// No link is followed and no pipe waited for. What vanishes meanwhile is absent. Where nothing changed
+/// it costs what walking the directories and looking at each file costs, shared by two threads.
 ///
 /// # Errors
 /// [`LookError`] where something that was asked for cannot be read.
 pub fn look(
     target: &Locked<'_>,
-    asked: &BTreeMap<TreePath, u64>,
+    asked: &Arc<Asked>,
     cache: &StatCache,
     trust: Trust,
 ) -> Result<Observed, LookError> {
-    Look::new(cache, trust, asked.len()).all(target.target().directory(), asked)
+    all(target.target().directory(), asked, cache, trust)
 }
 
 /// The same for a command that only reads, beside whoever holds the lock; a target that does not exist
@@ -81,15 +90,35 @@ pub fn look(
 /// As [`look`].
 pub fn look_at(
     target: &Path,
-    asked: &BTreeMap<TreePath, u64>,
+    asked: &Arc<Asked>,
     cache: &StatCache,
     trust: Trust,
 ) -> Result<Observed, LookError> {
     match Directory::open(target) {
         Err(Errno::NOENT) => Ok(Observed::default()),
         Err(errno) => Err(failed("open", &target.display().to_string())(errno)),
-        Ok(directory) => Look::new(cache, trust, asked.len()).all(&directory, asked),
+        Ok(directory) => all(&directory, asked, cache, trust),
     }
+}
+
+fn all(
+    directory: &Directory,
+    asked: &Arc<Asked>,
+    cache: &StatCache,
+    trust: Trust,
+) -> Result<Observed, LookError> {
+    // A descriptor of its own: reading a directory moves its position.
+    let directory = directory.below("").map_err(failed("open", ""))?;
+    let mut look = Look::new(asked, cache, trust);
+    look.walk(&directory, 0, 0..asked.files().len())?;
+    let seen = look.seen;
+    Ok(Observed {
+        asked: Arc::clone(asked),
+        found: seen.found.into_iter().collect(),
+        absent: seen.absent.into_iter().collect(),
+        unowned: seen.unowned.into_iter().collect(),
+        known: seen.known,
+    })
 }
 
 pub(super) fn failed(what: &'static str, path: &str) -> impl FnOnce(Errno) -> LookError {
@@ -97,176 +126,263 @@ pub(super) fn failed(what: &'static str, path: &str) -> impl FnOnce(Errno) -> Lo
     move |errno| LookError::Io { what, path, source: errno.into() }
 }
 
-/// A path that is asked for, and the size that its file should have.
-type Asked<'a> = (&'a TreePath, u64);
-
-/// What is asked for in one directory under one name.
-struct Wanted<'a> {
-    name: &'a str,
-    /// The path itself.
-    at: Option<Asked<'a>>,
-    /// The paths below it: together with `at` for a file where a directory is wanted, or was.
-    below: &'a [Asked<'a>],
-    /// What the directory says that it is; none where it has no such name.
-    listed: Option<FileType>,
+/// A name that a directory has and somebody asked for, or for something below it.
+#[derive(Debug, Clone)]
+struct Listed {
+    /// The file that is asked for under this name.
+    at: Option<usize>,
+    /// The files that are asked for below it: together with `at` for a file where a directory is wanted,
+    /// or was.
+    below: Range<usize>,
+    /// What the directory says that it is.
+    kind: FileType,
 }
 
-impl Wanted<'_> {
-    /// The path of this name, `length` bytes long.
-    fn path(&self, length: usize) -> Option<TreePath> {
-        let above = || self.below.first()?.0.ancestors().find(|above| above.as_str().len() == length);
-        self.at.map(|(path, _)| path.clone()).or_else(above)
+impl Listed {
+    fn count(&self) -> usize {
+        usize::from(self.at.is_some()) + self.below.len()
+    }
+
+    /// A file whose path begins with its path.
+    fn witness(&self) -> usize {
+        self.at.unwrap_or(self.below.start)
     }
 }
 
-/// Sorts what is asked for below a directory, whose path and slash are the first `prefix` bytes, by
-/// the name that it has there.
-fn by_name<'a>(mut asked: &'a [Asked<'a>], prefix: usize) -> Vec<Wanted<'a>> {
-    let mut wanted: Vec<Wanted<'a>> = Vec::new();
-    while let Some(first @ (path, _)) = asked.first() {
-        let rest = &path.as_str()[prefix..];
-        let (name, below) = match rest.split_once('/') {
-            None => (rest, 0),
-            Some((name, _)) => {
-                let end = prefix + name.len() + 1;
-                let start = &path.as_str().as_bytes()[..end];
-                (name, asked.iter().take_while(|(p, _)| p.as_str().as_bytes().starts_with(start)).count())
-            }
-        };
-        let at = (below == 0).then_some(*first);
-        wanted.push(Wanted { name, at, below: &asked[..below], listed: None });
-        asked = &asked[below.max(1)..];
+/// What a look has come to see.
+#[derive(Default)]
+pub(super) struct Seen {
+    found: Vec<(TreePath, Found)>,
+    absent: Vec<TreePath>,
+    unowned: Vec<Unowned>,
+    pub(super) known: StatCache,
+}
+
+impl Seen {
+    /// How much differs from what was left.
+    fn differing(&self) -> usize {
+        self.found.len() + self.absent.len()
     }
-    // `a`, `a-b`, `a/c` is the order of paths; of names it is `a`, `a`, `a-b`.
-    wanted.sort_by_key(|wanted| wanted.name);
-    wanted.dedup_by(|later, earlier| {
-        let twins = later.name == earlier.name;
-        if twins {
-            earlier.at = earlier.at.or(later.at);
-            earlier.below = if earlier.below.is_empty() { later.below } else { earlier.below };
-        }
-        twins
-    });
-    wanted
+
+    fn extend(&mut self, other: Self) {
+        self.found.extend(other.found);
+        self.absent.extend(other.absent);
+        self.unowned.extend(other.unowned);
+        self.known.extend(other.known);
+    }
 }
 
 /// One look, as it goes.
 pub(super) struct Look<'a> {
+    asked: &'a Asked,
     pub(super) cache: &'a StatCache,
     pub(super) trust: Trust,
-    pub(super) known: StatCache,
+    pub(super) seen: Seen,
     /// What bytes are read into.
     pub(super) bytes: Vec<u8>,
     names: Box<[MaybeUninit<u8>]>,
-    found: Vec<(TreePath, Found)>,
-    unowned: Vec<Unowned>,
+    /// The names of the directories that are being looked at, those of the deepest last.
+    listed: Vec<Listed>,
+    /// Whether another thread looks too already.
+    is_shared: bool,
 }
 
 impl<'a> Look<'a> {
-    fn new(cache: &'a StatCache, trust: Trust, asked: usize) -> Self {
+    fn new(asked: &'a Asked, cache: &'a StatCache, trust: Trust) -> Self {
         Self {
+            asked,
             cache,
             trust,
-            known: StatCache::with_capacity(asked),
+            seen: Seen::default(),
             bytes: Vec::new(),
             names: Box::new_uninit_slice(NAMES),
-            found: Vec::with_capacity(asked),
-            unowned: Vec::new(),
+            listed: Vec::new(),
+            is_shared: false,
         }
     }
 
-    fn all(mut self, directory: &Directory, asked: &BTreeMap<TreePath, u64>) -> Result<Observed, LookError> {
-        let asked: Vec<Asked<'_>> = asked.iter().map(|(path, size)| (path, *size)).collect();
-        // A descriptor of its own: reading a directory moves its position.
-        let directory = directory.below("").map_err(failed("open", ""))?;
-        self.walk(&directory, "", &asked)?;
-        let (found, unowned) = (self.found.into_iter().collect(), self.unowned.into_iter().collect());
-        Ok(Observed { found, unowned, known: self.known })
+    fn file_of(&self, index: usize) -> &'a AskedFile {
+        &self.asked.files()[index]
     }
 
-    /// Looks at one directory; `above` is its path with a slash at the end, or nothing.
-    fn walk(&mut self, directory: &Directory, above: &str, asked: &[Asked<'_>]) -> Result<(), LookError> {
-        let mut wanted = by_name(asked, above.len());
-        self.list(directory, above, &mut wanted)?;
-        for wanted in &wanted {
-            if let Some(listed) = wanted.listed {
-                self.name(directory, above.len(), wanted, listed)?;
+    /// Looks at one directory, whose path and slash are the first `prefix` bytes of the files that are
+    /// asked for below it.
+    fn walk(&mut self, directory: &Directory, prefix: usize, asked: Range<usize>) -> Result<(), LookError> {
+        let first = self.listed.len();
+        self.list(directory, prefix, &asked)?;
+        let listed = first..self.listed.len();
+        let covered: usize = self.listed[listed.clone()].iter().map(Listed::count).sum();
+        if covered < asked.len() {
+            self.miss(prefix, &asked, first);
+        }
+        if listed.len() < SHARED || self.is_shared {
+            for at in listed {
+                let name = self.listed[at].clone();
+                self.name(directory, prefix, &name)?;
             }
+        } else {
+            self.share(directory, prefix, first)?;
         }
+        self.listed.truncate(first);
         Ok(())
     }
 
-    /// Reads the names of a directory: notes which of the wanted it has, and what nobody asked for.
-    fn list(
-        &mut self,
-        directory: &Directory,
-        above: &str,
-        wanted: &mut [Wanted<'_>],
-    ) -> Result<(), LookError> {
+    /// Looks at the names of one directory with a second thread.
+    fn share(&mut self, directory: &Directory, prefix: usize, first: usize) -> Result<(), LookError> {
+        let names = self.listed.split_off(first);
+        let (next, asked, cache, trust) = (AtomicUsize::new(0), self.asked, self.cache, self.trust);
+        let work = |look: &mut Self| -> Result<(), LookError> {
+            look.is_shared = true;
+            let share = || {
+                let from = next.fetch_add(SHARE, Ordering::Relaxed);
+                names.get(from..names.len().min(from + SHARE)).filter(|share| !share.is_empty())
+            };
+            while let Some(share) = share() {
+                share.iter().try_for_each(|name| look.name(directory, prefix, name))?;
+            }
+            Ok(())
+        };
+        let other = std::thread::scope(|scope| {
+            let other = std::thread::Builder::new().name("look".to_owned()).spawn_scoped(scope, || {
+                let mut other = Look::new(asked, cache, trust);
+                work(&mut other).map(|()| other.seen)
+            });
+            let ours = work(self);
+            // Without a second thread, one does it all.
+            let other = other.ok().map(std::thread::ScopedJoinHandle::join);
+            ours.and_then(|()| match other {
+                None => Ok(Seen::default()),
+                Some(Ok(seen)) => seen,
+                Some(Err(panic)) => std::panic::resume_unwind(panic),
+            })
+        })?;
+        self.is_shared = false;
+        self.seen.extend(other);
+        Ok(())
+    }
+
+    /// Reads the names of a directory: notes which of them somebody asked for, and what nobody did.
+    fn list(&mut self, directory: &Directory, prefix: usize, asked: &Range<usize>) -> Result<(), LookError> {
+        let above =
+            || self.asked.files()[asked.clone()].first().map_or("", |file| &file.path.as_str()[..prefix]);
         let mut entries = RawDir::new(directory.descriptor(), &mut self.names);
         while let Some(entry) = entries.next() {
             let entry = match entry {
                 Err(Errno::INTR) => continue,
                 // It was removed meanwhile.
                 Err(Errno::NOENT) => break,
-                entry => entry.map_err(failed("list", above))?,
+                entry => entry.map_err(failed("list", above()))?,
             };
             let name = entry.file_name().to_bytes();
-            if let Ok(index) = wanted.binary_search_by(|wanted| wanted.name.as_bytes().cmp(name)) {
-                wanted[index].listed = Some(entry.file_type());
-            } else if !is_ours(above, name) {
-                let name = String::from_utf8_lossy(name);
+            if let Some((at, below)) = find(self.asked, asked, prefix, name) {
+                self.listed.push(Listed { at, below, kind: entry.file_type() });
+            } else if !is_ours(prefix, name) {
                 let directory = match entry.file_type() {
                     FileType::Unknown => is_directory(directory, entry.file_name()),
                     known => known == FileType::Directory,
                 };
-                self.unowned.push(Unowned { path: format!("{above}{name}"), directory });
+                let path = format!("{}{}", above(), String::from_utf8_lossy(name));
+                self.seen.unowned.push(Unowned { path, directory });
             }
         }
         Ok(())
     }
 
+    /// Notes what is asked for in a directory and not there, with the directories that hold nothing else.
+    fn miss(&mut self, prefix: usize, asked: &Range<usize>, first: usize) {
+        let mut there = vec![false; asked.len()];
+        for listed in &self.listed[first..] {
+            listed.at.into_iter().chain(listed.below.clone()).for_each(|at| there[at - asked.start] = true);
+        }
+        for (at, _) in asked.clone().zip(there).filter(|(_, there)| !there) {
+            self.lack(at, prefix);
+        }
+    }
+
+    /// Notes that a file is absent, with the directories above it whose paths are longer than `prefix`.
+    fn lack(&mut self, at: usize, prefix: usize) {
+        let path = &self.file_of(at).path;
+        let above = path.ancestors().take_while(|above| above.as_str().len() > prefix);
+        self.seen.absent.extend(above);
+        self.seen.absent.push(path.clone());
+    }
+
     /// Looks at one name that is asked for, or that is above one.
-    fn name(
-        &mut self,
-        directory: &Directory,
-        prefix: usize,
-        wanted: &Wanted<'_>,
-        listed: FileType,
-    ) -> Result<(), LookError> {
-        let Some(path) = wanted.path(prefix + wanted.name.len()) else { return Ok(()) };
-        if !wanted.below.is_empty() && matches!(listed, FileType::Directory | FileType::Unknown) {
-            match directory.child(wanted.name) {
-                Ok(child) => {
-                    let above = format!("{path}/");
-                    self.found.push((path, Found::Directory));
-                    return self.walk(&child, &above, wanted.below);
-                }
+    fn name(&mut self, directory: &Directory, prefix: usize, listed: &Listed) -> Result<(), LookError> {
+        let witness = self.file_of(listed.witness());
+        let rest = &witness.path.as_str()[prefix..];
+        let name = rest.split('/').next().unwrap_or(rest);
+        let end = prefix + name.len();
+        if !listed.below.is_empty() && matches!(listed.kind, FileType::Directory | FileType::Unknown) {
+            match directory.child(name) {
+                Ok(child) => return self.enter(&child, end, listed),
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
-                Err(errno) => return Err(failed("open", path.as_str())(errno)),
+                Err(errno) => return Err(failed("open", &witness.path.as_str()[..end])(errno)),
             }
         }
-        if let Some(found) = self.examine(directory, wanted, &path)? {
-            self.found.push((path, found));
+        if listed.below.is_empty() && self.trust == Trust::Cache && is_settled(witness, directory, name) {
+            return Ok(());
+        }
+        self.examine_as(directory, name, end, listed)
+    }
+
+    /// Looks at a directory above something that is asked for; its path is `end` bytes long.
+    fn enter(&mut self, child: &Directory, end: usize, listed: &Listed) -> Result<(), LookError> {
+        let before = self.seen.differing();
+        self.walk(child, end + 1, listed.below.clone())?;
+        if self.seen.differing() > before || listed.at.is_some() {
+            let path = self.path(listed, end);
+            self.seen.found.extend(path.map(|path| (path, Found::Directory)));
         }
         Ok(())
+    }
+
+    /// Looks closer at what is not known to be as it was left; nothing below it can be there.
+    fn examine_as(
+        &mut self,
+        directory: &Directory,
+        name: &str,
+        end: usize,
+        listed: &Listed,
+    ) -> Result<(), LookError> {
+        let Some(path) = self.path(listed, end) else { return Ok(()) };
+        let size = listed.at.map(|at| self.file_of(at).size);
+        let found = self.examine(directory, name, &path, size)?;
+        for at in listed.below.clone() {
+            self.lack(at, end);
+        }
+        match (found, listed.at) {
+            (Some(found), Some(at)) if listed.below.is_empty() && self.file_of(at).is_as_left(&found) => {}
+            (Some(found), _) => self.seen.found.push((path, found)),
+            (None, _) => self.seen.absent.push(path),
+        }
+        Ok(())
+    }
+
+    /// The path of a name, `end` bytes long.
+    fn path(&self, listed: &Listed, end: usize) -> Option<TreePath> {
+        match listed.at {
+            Some(at) => Some(self.file_of(at).path.clone()),
+            None => {
+                self.file_of(listed.below.start).path.ancestors().find(|above| above.as_str().len() == end)
+            }
+        }
     }
 
     fn examine(
         &mut self,
         directory: &Directory,
-        wanted: &Wanted<'_>,
+        name: &str,
         path: &TreePath,
+        size: Option<u64>,
     ) -> Result<Option<Found>, LookError> {
         for _ in 0..ATTEMPTS {
-            let stat = directory.entry(wanted.name).map_err(failed("look at", path.as_str()))?;
+            let stat = directory.entry(name).map_err(failed("look at", path.as_str()))?;
             let Some(stat) = stat else { return Ok(None) };
             let found = match kind(&stat) {
                 FileType::Directory => Some(Found::Directory),
-                FileType::Symlink => link(directory, wanted.name, path)?,
-                FileType::RegularFile => {
-                    self.file(directory, wanted.name, &stat, path, wanted.at.map(|(_, size)| size))?
-                }
+                FileType::Symlink => link(directory, name, path)?,
+                FileType::RegularFile => self.file(directory, name, &stat, path, size)?,
                 FileType::Fifo => Some(Found::Special(Special::Fifo)),
                 FileType::Socket => Some(Found::Special(Special::Socket)),
                 _ => Some(Found::Special(Special::Device)),
@@ -279,6 +395,34 @@ impl<'a> Look<'a> {
     }
 }
 
+/// The file that is asked for under a name of a directory, and the files below it; none where there are
+/// none. The directory's path and slash are the first `prefix` bytes of all that is asked for in it.
+fn find(
+    asked: &Asked,
+    within: &Range<usize>,
+    prefix: usize,
+    name: &[u8],
+) -> Option<(Option<usize>, Range<usize>)> {
+    let files = &asked.files()[within.clone()];
+    let start = files.partition_point(|file| by_directory(file.rest(prefix), name).is_lt());
+    let below = files[start..].partition_point(|file| by_directory(file.rest(prefix), name).is_eq());
+    let below = within.start + start..within.start + start + below;
+    if !below.is_empty() && !asked.has_nested {
+        return Some((None, below));
+    }
+    let at = files.binary_search_by(|file| file.rest(prefix).cmp(name)).ok().map(|at| within.start + at);
+    (at.is_some() || !below.is_empty()).then_some((at, below))
+}
+
+/// Whether a name leads to the file that was left there, by its stamp alone.
+fn is_settled(asked: &AskedFile, directory: &Directory, name: &str) -> bool {
+    let stat = directory.entry(name).ok().flatten();
+    stat.is_some_and(|stat| {
+        kind(&stat) == FileType::RegularFile
+            && asked.is_settled(Stamp::of(&stat), permissions(&stat), links(&stat))
+    })
+}
+
 /// What a link says; none where it is none any more.
 fn link(directory: &Directory, name: &str, path: &TreePath) -> Result<Option<Found>, LookError> {
     match directory.link(name) {
@@ -289,8 +433,8 @@ fn link(directory: &Directory, name: &str, path: &TreePath) -> Result<Option<Fou
 }
 
 /// Names in the root that are ours: state, staging, the sentinel.
-fn is_ours(above: &str, name: &[u8]) -> bool {
-    matches!(name, b"." | b"..") || (above.is_empty() && name.starts_with(RESERVED_PREFIX.as_bytes()))
+fn is_ours(prefix: usize, name: &[u8]) -> bool {
+    matches!(name, b"." | b"..") || (prefix == 0 && name.starts_with(RESERVED_PREFIX.as_bytes()))
 }
 
 /// For file systems whose directories do not say what a name is.

@@ -63,7 +63,6 @@ impl Look<'_> {
         let stamp = Stamp::of(stat);
         let trusted = self.cache.get(path).filter(|known| self.trust == Trust::Cache && known.holds(stamp));
         if let Some(known) = trusted {
-            self.known.insert(path.clone(), *known);
             return Ok(Some(file(stat, Some(known.digest))));
         }
         if size != Some(stamp.size) && stamp.size > KEEP_BY_RENAME {
@@ -90,13 +89,20 @@ impl Look<'_> {
             let stamp = Stamp::of(&reading.after);
             let found = file(&reading.after, Some(reading.digest));
             if stamp == reading.before {
-                let known = Known { stamp, digest: reading.digest, read_at_ns: reading.at_ns };
-                self.known.insert(path.clone(), known);
+                self.learn(path, Known { stamp, digest: reading.digest, read_at_ns: reading.at_ns });
                 return Ok(Some(found));
             }
             last = Some(found);
         }
         Ok(last)
+    }
+
+    /// Notes what was read, unless that is known already and beyond doubt.
+    fn learn(&mut self, path: &TreePath, read: Known) {
+        let before = self.cache.get(path);
+        if before.is_none_or(|known| known.digest != read.digest || !known.holds(read.stamp)) {
+            self.seen.known.insert(path.clone(), read);
+        }
     }
 
     /// Reads as many bytes as the file has at the start, however it grows.

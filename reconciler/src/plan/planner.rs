@@ -11,58 +11,57 @@ use super::{
 use crate::ids::{CommitId, SkillId};
 use crate::observed::{Found, Observed};
 use crate::path::TreePath;
-use crate::tree::{AcceptedTree, FileMode, FileVersion, SkillVersion, Skills};
+use crate::tree::{AcceptedTree, FileMode, FileVersion, SkillVersion, Skills, are_same, beside};
 use crate::verdict::Abilities;
 
 /// Makes the plan that turns what was observed into what was accepted.
 ///
-/// `observed` must have looked at every path of `accepted` and of `inventory`.
+/// `observed` must have looked at every path of `accepted` and of `inventory`. A skill that is served as
+/// it was accepted, and lies on the volume as it was left, costs a comparison of pointers.
 ///
 /// # Errors
 /// [`PruneGuard`] where it would remove more skills than the limit allows.
 pub fn plan(
     revision: CommitId,
     accepted: &AcceptedTree,
-    inventory: &Skills,
+    inventory: &Arc<Skills>,
     observed: &Observed,
     options: PlanOptions,
 ) -> Result<Plan, PruneGuard> {
+    let unowned = observed.unowned.iter().cloned().collect();
+    if Arc::ptr_eq(accepted.skills(), inventory) && observed.is_as_left() {
+        return Ok(Plan { next: Arc::clone(inventory), unowned, ..Plan::default() });
+    }
     let volume = Volume::new(inventory, observed, options.adopt);
     let (goal, conflicts) = settle_conflicts(&volume, accepted.skills());
     guard_prune(revision, &goal, inventory, options.prune_limit)?;
     let mut planner = Planner::new(&volume, &goal);
-    for (skill, version) in &goal {
-        planner.serve(skill, version);
+    for (skill, version, served) in volume.unsettled(&goal) {
+        planner.serve(skill, version, served);
     }
-    for (skill, version) in inventory.iter().filter(|(skill, _)| !goal.contains_key(*skill)) {
+    for (skill, version, _) in beside(inventory, &goal).filter(|(_, _, goal)| goal.is_none()) {
         planner.remove(skill, version);
     }
     planner.remove_directories();
-    Ok(Plan { conflicts, unowned: observed.unowned.iter().cloned().collect(), ..planner.plan })
+    let Planner { plan, next, .. } = planner;
+    let next = if are_same(&next, inventory) { Arc::clone(inventory) } else { Arc::new(next) };
+    Ok(Plan { conflicts, unowned, next, ..plan })
 }
 
 /// A skill that has files of somebody else's in its way keeps its last good version, and so do the
 /// skills that it would swallow: they go when it comes.
 fn settle_conflicts(volume: &Volume<'_>, accepted: &Skills) -> (Skills, Vec<Conflict>) {
-    let mut goal = Skills::new();
-    let mut conflicts: Vec<Conflict> = Vec::new();
-    for (skill, version) in accepted {
-        match volume.conflict(skill, version) {
-            None => {
-                goal.insert(skill.clone(), Arc::clone(version));
-            }
-            Some(conflict) => {
-                let swallowed = format!("{skill}/");
-                let keeps = |(id, _): &(&SkillId, _)| *id == skill || id.as_str().starts_with(&swallowed);
-                goal.extend(
-                    volume
-                        .inventory
-                        .iter()
-                        .filter(keeps)
-                        .map(|(id, served)| (id.clone(), Arc::clone(served))),
-                );
-                conflicts.push(conflict);
-            }
+    let found = volume.unsettled(accepted).filter_map(|(skill, version, _)| volume.conflict(skill, version));
+    let conflicts: Vec<Conflict> = found.collect();
+    let mut goal = accepted.clone();
+    for Conflict { skill, .. } in &conflicts {
+        goal.remove(skill);
+    }
+    for Conflict { skill, .. } in &conflicts {
+        let swallowed = format!("{skill}/");
+        let keeps = |(id, _): &(&SkillId, _)| *id == skill || id.as_str().starts_with(&swallowed);
+        for (id, served) in volume.inventory.iter().filter(keeps) {
+            goal.entry(id.clone()).or_insert_with(|| Arc::clone(served));
         }
     }
     (goal, conflicts)
@@ -75,7 +74,7 @@ fn guard_prune(
     limit: Option<PruneLimit>,
 ) -> Result<(), PruneGuard> {
     let Some(PruneLimit(limit)) = limit else { return Ok(()) };
-    let removed = inventory.keys().filter(|skill| !goal.contains_key(*skill)).count();
+    let removed = beside(inventory, goal).filter(|(_, _, goal)| goal.is_none()).count();
     let owned = inventory.len();
     if removed > PRUNE_ALWAYS && removed * 100 > owned * usize::from(limit) {
         return Err(PruneGuard { revision, removed, owned, limit });
@@ -88,8 +87,8 @@ struct Volume<'a> {
     inventory: &'a Skills,
     observed: &'a Observed,
     adopt: bool,
-    /// Each path of ours, as we published it.
-    owned: HashMap<&'a TreePath, &'a FileVersion>,
+    /// Each path of ours, as we published it. A pass that finds nothing to do needs none of them.
+    owned: OnceCell<HashMap<&'a TreePath, &'a FileVersion>>,
     /// The directories above them, the only ones that are ours to remove. Few passes need them.
     directories: OnceCell<BTreeSet<TreePath>>,
 }
@@ -107,20 +106,38 @@ enum Need {
 
 impl<'a> Volume<'a> {
     fn new(inventory: &'a Skills, observed: &'a Observed, adopt: bool) -> Self {
-        let owned = inventory.values().flat_map(|version| &version.files).collect();
-        Self { inventory, observed, adopt, owned, directories: OnceCell::new() }
+        Self { inventory, observed, adopt, owned: OnceCell::new(), directories: OnceCell::new() }
+    }
+
+    fn owned(&self) -> &HashMap<&'a TreePath, &'a FileVersion> {
+        self.owned.get_or_init(|| self.inventory.values().flat_map(|version| &version.files).collect())
+    }
+
+    /// The skills that are not both served as they are wanted and on the volume as they were left, each
+    /// with what is served of it.
+    fn unsettled<'s>(
+        &'s self,
+        wanted: &'s Skills,
+    ) -> impl Iterator<Item = (&'s SkillId, &'s Arc<SkillVersion>, Option<&'s Arc<SkillVersion>>)> {
+        let is_as_left = self.observed.is_as_left();
+        let lies = move |version: &SkillVersion| {
+            is_as_left || version.files.keys().all(|path| self.observed.is_left(path))
+        };
+        beside(wanted, self.inventory).filter(move |(_, version, served)| {
+            served.is_none_or(|served| !Arc::ptr_eq(served, version) || !lies(version))
+        })
     }
 
     fn owned_directories(&self) -> &BTreeSet<TreePath> {
-        self.directories.get_or_init(|| self.owned.keys().flat_map(|path| path.ancestors()).collect())
+        self.directories.get_or_init(|| self.owned().keys().flat_map(|path| path.ancestors()).collect())
     }
 
     /// Whether we published a file or a directory at a path, or a file where a directory above it is
     /// now: what stands there is drift, not somebody else's.
     fn is_ours(&self, path: &TreePath) -> bool {
-        self.owned.contains_key(path)
+        self.owned().contains_key(path)
             || self.owned_directories().contains(path)
-            || path.ancestors().any(|above| self.owned.contains_key(&above))
+            || path.ancestors().any(|above| self.owned().contains_key(&above))
     }
 
     fn has_foreign_below(&self, directory: &TreePath) -> bool {
@@ -143,7 +160,7 @@ impl<'a> Volume<'a> {
         match self.observed.at(path) {
             None => self.observed.obstruction(path).filter(|(above, _)| !self.is_ours(above)),
             Some(Found::File { digest, .. }) if *digest == Some(file.digest) => None,
-            Some(_) if self.owned.contains_key(path) => None,
+            Some(_) if self.owned().contains_key(path) => None,
             Some(Found::Directory) if self.has_foreign_below(path) => Some((path.clone(), &Found::Directory)),
             // It stands where a directory of ours was, or is that directory.
             Some(_) if self.is_ours(path) => None,
@@ -153,7 +170,7 @@ impl<'a> Volume<'a> {
 
     /// Compares one wanted file with what is at its path.
     fn need(&self, path: &TreePath, file: &FileVersion) -> Need {
-        let owned = self.owned.get(path).copied();
+        let owned = self.owned().get(path).copied();
         let change = |action, from| FileChange { path: path.clone(), action, from, to: Some(file.digest) };
         match self.observed.at(path) {
             None => {
@@ -207,8 +224,13 @@ struct Publication {
 /// What a plan is gathered in, skill by skill.
 struct Planner<'a> {
     volume: &'a Volume<'a>,
+    goal: &'a Skills,
     /// Each path that will be ours: what leaves one skill for another is not removed.
-    wanted: BTreeSet<&'a TreePath>,
+    wanted: OnceCell<BTreeSet<&'a TreePath>>,
+    /// The inventory after the plan.
+    next: Skills,
+    /// Whether something of ours is at a path that is wanted no more.
+    drops: bool,
     /// Directories that this plan makes.
     made: BTreeSet<TreePath>,
     /// Paths that this plan has freed already.
@@ -220,23 +242,28 @@ impl<'a> Planner<'a> {
     fn new(volume: &'a Volume<'a>, goal: &'a Skills) -> Self {
         Self {
             volume,
-            wanted: goal.values().flat_map(|version| version.files.keys()).collect(),
+            goal,
+            wanted: OnceCell::new(),
+            next: goal.clone(),
+            drops: false,
             made: BTreeSet::new(),
             freed: BTreeSet::new(),
             plan: Plan::default(),
         }
     }
 
+    fn is_wanted(&self, path: &TreePath) -> bool {
+        let wanted = || self.goal.values().flat_map(|version| version.files.keys()).collect();
+        self.wanted.get_or_init(wanted).contains(path)
+    }
+
     /// Plans one skill that is to be served.
-    fn serve(&mut self, skill: &SkillId, version: &Arc<SkillVersion>) {
+    fn serve(&mut self, skill: &SkillId, version: &Arc<SkillVersion>, served: Option<&Arc<SkillVersion>>) {
         let needs = self.needs(version);
-        let served = self.volume.inventory.get(skill);
         let replaced = served.is_none_or(|served| !served.same_bytes(version));
-        let next = match served {
-            Some(served) if !replaced => served,
-            _ => version,
-        };
-        self.plan.next.insert(skill.clone(), Arc::clone(next));
+        if let Some(served) = served.filter(|_| !replaced) {
+            self.next.insert(skill.clone(), Arc::clone(served));
+        }
         if !replaced && needs.files.is_empty() {
             return;
         }
@@ -244,7 +271,9 @@ impl<'a> Planner<'a> {
         let mut files: Vec<FileChange> = needs.files.iter().map(|file| file.change.clone()).collect();
         self.publish(&version.entry, needs.files);
         let dropped = served.iter().flat_map(|served| served.files.keys());
-        let dropped: Vec<_> = dropped.filter(|path| !self.wanted.contains(path)).collect();
+        let dropped = dropped.filter(|path| !version.files.contains_key(path));
+        let dropped: Vec<_> = dropped.filter(|path| !self.is_wanted(path)).collect();
+        self.drops |= !dropped.is_empty();
         files.extend(dropped.into_iter().filter_map(|path| self.unlink(path)));
         self.plan.changes.push(SkillChange {
             skill: skill.clone(),
@@ -317,7 +346,7 @@ impl<'a> Planner<'a> {
         if self.freed.contains(&above) {
             return;
         }
-        match (found, self.volume.owned.get(&above)) {
+        match (found, self.volume.owned().get(&above)) {
             // A file as we published it: the new version has a directory of that name.
             (Found::File { digest, .. }, Some(owned)) if *digest == Some(owned.digest) => {
                 self.plan.steps.push(Step::Remove { path: above.clone() });
@@ -331,7 +360,7 @@ impl<'a> Planner<'a> {
     fn empty(&mut self, directory: &TreePath) {
         let volume = self.volume;
         let below: BTreeSet<&TreePath> =
-            volume.owned.keys().copied().filter(|path| path.is_below(directory)).collect();
+            volume.owned().keys().copied().filter(|path| path.is_below(directory)).collect();
         for path in &below {
             if volume.observed.at(path) == Some(&Found::Directory) && self.free(path) {
                 let (path, what) = ((*path).clone(), Keep::Directory);
@@ -367,7 +396,8 @@ impl<'a> Planner<'a> {
     fn remove(&mut self, skill: &SkillId, version: &SkillVersion) {
         let rest = version.files.keys().filter(|path| **path != version.entry);
         let order: Vec<_> =
-            std::iter::once(&version.entry).chain(rest).filter(|path| !self.wanted.contains(path)).collect();
+            std::iter::once(&version.entry).chain(rest).filter(|path| !self.is_wanted(path)).collect();
+        self.drops |= !order.is_empty();
         let files = order.into_iter().filter_map(|path| self.unlink(path)).collect();
         let (action, why) = (SkillAction::Remove, Why::GitRemoved);
         self.plan.changes.push(SkillChange {
@@ -390,7 +420,7 @@ impl<'a> Planner<'a> {
             _ => None,
         };
         if self.free(path) {
-            if from.is_none() || from != self.volume.owned.get(path).map(|owned| owned.digest) {
+            if from.is_none() || from != self.volume.owned().get(path).map(|owned| owned.digest) {
                 self.plan.steps.push(Step::Keep { path: path.clone(), what: keep_of(found), clear: false });
             }
             self.plan.steps.push(Step::Remove { path: path.clone() });
@@ -400,10 +430,11 @@ impl<'a> Planner<'a> {
 
     /// Removes the directories that held files of ours and will hold none, the deepest first.
     fn remove_directories(&mut self) {
-        if self.volume.owned.keys().all(|path| self.wanted.contains(path)) {
+        if !self.drops {
             return;
         }
-        let kept: BTreeSet<TreePath> = self.wanted.iter().flat_map(|path| path.ancestors()).collect();
+        let wanted = self.goal.values().flat_map(|version| version.files.keys());
+        let kept: BTreeSet<TreePath> = wanted.flat_map(TreePath::ancestors).collect();
         let volume = self.volume;
         for path in volume.owned_directories().iter().rev() {
             let exists = volume.observed.at(path) == Some(&Found::Directory);

@@ -1,7 +1,7 @@
 //! How the engine heeds what operators ordered: which commit a pass looks at, what the guards let
 //! through, and what a suspended pass says instead of acting.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::pass::{Pass, timed};
 use super::{APPLIED, Engine, HISTORY, PassError};
@@ -17,7 +17,9 @@ use crate::orders::{
 use crate::plan::SkillAction;
 use crate::record::AppliedSource;
 use crate::report::{Remedy, error_text};
-use crate::source::{self, Ancestry, ByDigits, Claim, Fetched, Progress, Reference, Signer, SourceError};
+use crate::source::{
+    self, Ancestry, ByDigits, Claim, Fetched, Probe, Progress, Reference, Signer, SourceError,
+};
 use crate::target::Locked;
 use crate::window::WindowClosed;
 
@@ -188,13 +190,13 @@ impl Engine {
     /// The commit that this pass looks at: what is followed, or what is pinned. A pinned revision waits
     /// for no network; once it is applied, passes look what waits.
     pub(super) fn choose(
-        &self,
+        &mut self,
         pass: &mut Pass,
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<AppliedSource, PassError> {
         let Some(pin) = pass.orders.pinned.clone() else {
-            let fetched = self.fetch(pass, &self.options.source, cancel, progress)?;
+            let fetched = self.fetch_followed(pass, cancel, progress)?;
             pass.tag = fetched.tag;
             return Ok(self.applying(fetched.reference, fetched.commit));
         };
@@ -213,12 +215,12 @@ impl Engine {
     }
 
     fn see_what_waits(
-        &self,
+        &mut self,
         pass: &mut Pass,
         cancel: &Cancel,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), PassError> {
-        pass.seen = Some(match self.fetch(pass, &self.options.source, cancel, progress) {
+        pass.seen = Some(match self.fetch_followed(pass, cancel, progress) {
             Ok(Fetched { reference, commit, .. }) => Seen::Commit { reference, commit },
             Err(error) => {
                 cancel.check()?;
@@ -229,6 +231,26 @@ impl Engine {
             }
         });
         Ok(())
+    }
+
+    /// Brings what is followed; where the remote names what was brought last, one request says so.
+    fn fetch_followed(
+        &mut self,
+        pass: &mut Pass,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Fetched, SourceError> {
+        let asked = Instant::now();
+        let source = &self.options.source;
+        let known = timed(&mut pass.stages.fetch, || self.probe.unchanged(source, &self.mirror));
+        if let Some(known) = known {
+            cancel.check()?;
+            return Ok(known);
+        }
+        let source = source::Source { limits: Probe::left(source.limits, asked), ..source.clone() };
+        let fetched = self.fetch(pass, &source, cancel, progress)?;
+        self.probe.brought(&fetched);
+        Ok(fetched)
     }
 
     fn fetch(

@@ -1,14 +1,16 @@
 //! What a pass has come to know, and how it ends: with a record and a report.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::memo::Ruling;
 use super::{Engine, PassError, held};
 use crate::finding::Held;
 use crate::ids::{CommitId, PassId, SkillId, Timestamp};
-use crate::observed::{Observed, Unowned};
+use crate::observed::{Observed, StatCache, Unowned};
 use crate::orders::{Orders, Seen};
 use crate::plan::{Plan, SkillChange};
-use crate::record::{AppliedSource, CommitFacts, End, Inventory, Person, changed_stamps};
+use crate::record::{AppliedSource, CommitFacts, End, Person};
 use crate::report::{Condemned, Diff, Outcome, PassReport, Quarantined, Remedy, StagesMs, error_text};
 use crate::source::Signer;
 use crate::tree::Skills;
@@ -26,7 +28,7 @@ pub(super) struct Pass {
     pub(super) tag: Option<String>,
     /// Who signed it, where somebody must have.
     pub(super) signer: Option<Signer>,
-    pub(super) judged: Option<Judged>,
+    pub(super) ruling: Option<Arc<Ruling>>,
     pub(super) step: Option<Step>,
     /// What stands as it begins.
     pub(super) orders: Orders,
@@ -42,6 +44,8 @@ pub(super) struct Pass {
     pub(super) quarantined: Vec<Quarantined>,
     /// Whether the sentinel on the volume names it.
     pub(super) signed: bool,
+    /// Whether nobody had to look: all is as the last pass found it.
+    pub(super) is_quiet: bool,
     clock: Instant,
 }
 
@@ -66,7 +70,7 @@ impl Pass {
             revision: None,
             tag: None,
             signer: None,
-            judged: None,
+            ruling: None,
             step: None,
             orders: Orders::default(),
             seen: None,
@@ -76,15 +80,26 @@ impl Pass {
             planted: None,
             quarantined: Vec::new(),
             signed: false,
+            is_quiet: false,
             clock: Instant::now(),
         }
+    }
+
+    /// What judging came to; none where this pass did not come so far.
+    pub(super) fn judged(&self) -> Option<&Judged> {
+        self.ruling.as_ref().map(|ruling| &ruling.judged)
     }
 
     /// The skills that are not served as git has them.
     pub(super) fn held_skills(&self) -> impl Iterator<Item = &SkillId> {
         let conflicts = self.step.iter().flat_map(|step| &step.plan.conflicts);
-        let judged = self.judged.iter().flat_map(|judged| &judged.held);
+        let judged = self.judged().into_iter().flat_map(|judged| &judged.held);
         judged.map(|held| &held.skill).chain(conflicts.map(|conflict| &conflict.skill))
+    }
+
+    /// How long it has run, in milliseconds.
+    pub(super) fn millis(&self) -> u64 {
+        millis_since(self.clock)
     }
 
     /// What was changed.
@@ -125,7 +140,7 @@ impl Engine {
     /// finds what this one intended.
     pub(super) fn finish(&mut self, mut pass: Pass, result: &Result<(), PassError>) -> PassReport {
         let begun = Instant::now();
-        let mut report = self.report(&pass, result);
+        let mut report = self.quiet_report(&pass).unwrap_or_else(|| self.report(&pass, result));
         report.retry_after = match result.as_ref().map_err(PassError::remedy) {
             Err(Remedy::Retry(pause)) => pause,
             _ => pass.pause,
@@ -133,15 +148,20 @@ impl Engine {
         let done = pass.step.take().filter(|step| step.done);
         let changed =
             done.is_some() && report.applied_revision != self.applied() || !report.changes.is_empty();
-        match self.write_end(&pass, &report, done.as_ref(), result.is_ok()) {
+        let written = self.write_end(&pass, &report, done.as_ref(), result.is_ok());
+        if !pass.is_quiet {
+            self.remember_look(&report);
+        }
+        match written {
             Err(error) => {
+                self.looked = None;
                 report.outcome = error.remedy().outcome();
                 report.error = Some(error_text(&error));
             }
             Ok(()) => {
                 if let Some(Step { plan, observed, .. }) = done {
                     self.sign(&pass);
-                    self.inventory = Inventory { skills: plan.next, known: observed.known };
+                    self.inventory = self.inventory.after(&plan, observed.known);
                     self.retain(&pass, changed);
                 }
             }
@@ -167,15 +187,14 @@ impl Engine {
         done: Option<&Step>,
         converged: bool,
     ) -> Result<(), crate::record::RecordError> {
-        let findings = pass.judged.as_ref().map(Judged::findings);
-        let known = done.map(|step| changed_stamps(&self.inventory.known, &step.observed.known));
+        let nothing = StatCache::new();
         let commit = report.revision.and_then(|revision| self.commit_facts(revision));
         self.record.finish(&End {
             report,
             plan: done.map(|step| &step.plan),
             inventory: &self.inventory.skills,
-            known: &known.unwrap_or_default(),
-            findings: findings.as_ref(),
+            known: done.map_or(&nothing, |step| &step.observed.known),
+            findings: pass.ruling.as_ref().map(|ruling| &ruling.findings),
             applied: done.filter(|_| converged).map(|step| &step.source),
             left: done.filter(|_| converged).and_then(|step| step.left),
             commit: commit.as_ref(),
@@ -210,8 +229,8 @@ impl Engine {
             stages_ms: pass.stages,
             changes: pass.changes(),
             held: self.held(pass),
-            warnings: pass.judged.iter().flat_map(|judged| judged.strays.clone()).collect(),
-            exceptions: pass.judged.iter().flat_map(|judged| judged.excepted.clone()).collect(),
+            warnings: pass.judged().into_iter().flat_map(|judged| judged.strays.clone()).collect(),
+            exceptions: pass.judged().into_iter().flat_map(|judged| judged.excepted.clone()).collect(),
             condemned: self.condemned(pass),
             planted: pass.planted.clone(),
             quarantined: pass.quarantined.clone(),
@@ -225,9 +244,9 @@ impl Engine {
 
     pub(super) fn report_diff(&self, pass: Pass, guard: Option<String>) -> Diff {
         let held = self.held(&pass);
+        let warnings = pass.judged().map(|judged| judged.strays.clone()).unwrap_or_default();
         let mut plan = pass.step.map(|step| step.plan).unwrap_or_default();
         plan.changes.splice(..0, pass.unpublished);
-        let warnings = pass.judged.map(|judged| judged.strays).unwrap_or_default();
         let (revision, kept) = (pass.revision, plan.kept().cloned().collect());
         Diff { revision, guard, changes: plan.changes, held, kept, warnings, unowned: plan.unowned }
     }
@@ -241,7 +260,7 @@ impl Engine {
     /// What this pass condemned and did not take off.
     fn condemned(&self, pass: &Pass) -> Vec<Condemned> {
         let served = self.served(pass);
-        let condemned = pass.judged.iter().flat_map(|judged| &judged.condemned);
+        let condemned = pass.judged().into_iter().flat_map(|judged| &judged.condemned);
         let stays = condemned.filter_map(|one| Some((one, served.get(&one.skill)?)));
         stays
             .map(|(one, version)| Condemned {
@@ -259,7 +278,7 @@ impl Engine {
     fn held(&self, pass: &Pass) -> Vec<Held> {
         // A record that cannot be read fails the pass elsewhere; here it only costs the dates.
         let before = self.record.held().unwrap_or_default();
-        let Some(judged) = &pass.judged else { return before };
+        let Some(judged) = pass.judged() else { return before };
         let conflicts = pass.step.iter().flat_map(|step| &step.plan.conflicts);
         held::list(&judged.held, conflicts, self.served(pass), &before, pass.started_at)
     }

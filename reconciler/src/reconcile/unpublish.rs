@@ -47,17 +47,20 @@ impl Engine {
         Ok((plan.changes, whole))
     }
 
-    fn keep_only(&mut self, skills: Skills) {
+    fn keep_only(&mut self, skills: Arc<Skills>) {
         let ours = |path: &_| skills.values().any(|version| version.files.contains_key(path));
-        self.inventory.known.retain(|path, _| ours(path));
+        Arc::make_mut(&mut self.inventory.known).retain(|path, _| ours(path));
         self.inventory.skills = skills;
     }
 
     /// The plan that removes what is denied, where something is; it plans nothing for the other skills.
-    fn denied(&self, pass: &Pass) -> Result<Option<(CommitId, Observed, Plan)>, PassError> {
+    fn denied(&mut self, pass: &Pass) -> Result<Option<(CommitId, Observed, Plan)>, PassError> {
         let policy = self.law.policy();
+        if !policy.denies_any() {
+            return Ok(None);
+        }
         let (mut denied, mut rest) = (Skills::new(), Skills::new());
-        for (id, version) in &self.inventory.skills {
+        for (id, version) in &*self.inventory.skills {
             let side = if policy.denies_served(id, version).is_some() { &mut denied } else { &mut rest };
             side.insert(id.clone(), Arc::clone(version));
         }
@@ -65,11 +68,12 @@ impl Engine {
             return Ok(None);
         }
         let Some(source) = self.record.last_applied()? else { return Ok(None) };
+        let denied = Arc::new(denied);
         let observed = self.observe(&denied, trust(pass.trigger))?;
         let options = PlanOptions { adopt: false, prune_limit: None };
         let removal = plan::plan(source.commit, &AcceptedTree::default(), &denied, &observed, options);
         let mut plan = removal.map_err(crate::guard::Guard::from)?;
         plan.say_why(Why::Denied, |_| true);
-        Ok(Some((source.commit, observed, Plan { next: rest, unowned: Vec::new(), ..plan })))
+        Ok(Some((source.commit, observed, Plan { next: Arc::new(rest), unowned: Vec::new(), ..plan })))
     }
 }

@@ -1,6 +1,5 @@
 //! The intent: what a pass is about to do, durable before the first rename and gone when it is done.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -11,7 +10,7 @@ use super::{AppliedSource, column, inventory};
 use crate::ids::{CommitId, PassId, SkillId, Timestamp};
 use crate::path::TreePath;
 use crate::plan::{FileAction, FileChange, Plan, SkillAction, SkillChange, Why};
-use crate::tree::{AcceptedTree, FileVersion, SkillVersion, Skills};
+use crate::tree::{AcceptedTree, Files, SkillVersion, Skills};
 use crate::trigger::Trigger;
 use crate::verdict::Abilities;
 
@@ -40,7 +39,7 @@ struct StoredVersion {
     revision: CommitId,
     entry: TreePath,
     name: Option<String>,
-    files: BTreeMap<TreePath, FileVersion>,
+    files: Files,
 }
 
 /// Stores an intent; one that is there already is replaced: its pass was recorded as interrupted, and
@@ -103,7 +102,7 @@ pub(super) fn load(db: &Connection) -> Result<Option<Intent>, Fault> {
     let begun =
         query.query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))).optional()?;
     let Some((pass, applied)) = begun else { return Ok(None) };
-    let mut next = inventory::load(db)?.skills;
+    let mut next = Arc::unwrap_or_clone(inventory::load(db)?.skills);
     let mut query = db.prepare_cached("SELECT skill, version FROM intent_skills")?;
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
@@ -135,7 +134,7 @@ pub(super) fn changes(before: &Skills, plan: &Plan) -> Vec<SkillChange> {
 }
 
 fn change(skill: &SkillId, before: Option<&Arc<SkillVersion>>, after: Option<&SkillVersion>) -> SkillChange {
-    let nothing = BTreeMap::new();
+    let nothing = Files::default();
     let old = before.map_or(&nothing, |version| &version.files);
     let new = after.map_or(&nothing, |version| &version.files);
     let (action, why) = match (before, after) {
@@ -143,8 +142,8 @@ fn change(skill: &SkillId, before: Option<&Arc<SkillVersion>>, after: Option<&Sk
         (_, None) => (SkillAction::Remove, Why::GitRemoved),
         _ => (SkillAction::Update, Why::GitChanged),
     };
-    let gone = old.keys().filter(|path| !new.contains_key(*path));
-    let files = new.keys().filter(|path| old.get(*path) != new.get(*path)).chain(gone);
+    let gone = old.keys().filter(|path| !new.contains_key(path));
+    let files = new.keys().filter(|path| old.get(path) != new.get(path)).chain(gone);
     let file = |path: &TreePath| {
         let (from, to) = (old.get(path).map(|file| file.digest), new.get(path).map(|file| file.digest));
         let action = match (from, to) {

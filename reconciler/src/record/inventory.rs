@@ -11,15 +11,34 @@ use super::error::Fault;
 use crate::ids::{BlobId, SkillId};
 use crate::observed::{Known, Stamp, StatCache};
 use crate::path::TreePath;
-use crate::tree::{FileMode, FileVersion, SkillVersion, Skills};
+use crate::plan::Plan;
+use crate::tree::{FileMode, FileVersion, Files, SkillVersion, Skills};
 
 /// What we own, and what is known of it on the volume.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
     /// The skills, at the versions that were published.
-    pub skills: Skills,
+    pub skills: Arc<Skills>,
     /// The files that were seen to hold those bytes, and under which stamp.
-    pub known: StatCache,
+    pub known: Arc<StatCache>,
+}
+
+impl Inventory {
+    /// What is owned and known after a pass that served `skills` and learnt these stamps. What stays as
+    /// it was stays shared.
+    pub(crate) fn after(&self, plan: &Plan, learnt: StatCache) -> Self {
+        let mut known = Arc::clone(&self.known);
+        let files = plan.changes.iter().flat_map(|change| &change.files);
+        let gone: Vec<_> = files.filter(|file| file.to.is_none()).map(|file| &file.path).collect();
+        if !learnt.is_empty() || !gone.is_empty() {
+            let known = Arc::make_mut(&mut known);
+            for path in gone {
+                known.remove(path);
+            }
+            known.extend(learnt);
+        }
+        Self { skills: Arc::clone(&plan.next), known }
+    }
 }
 
 /// What turns one set of skills into another: none where it goes.
@@ -47,19 +66,13 @@ pub(super) fn delta<'a>(before: &'a Skills, after: &'a Skills) -> Delta<'a> {
     }
 }
 
-/// The stamps of `after` that `before` does not have: what [`super::End::known`] takes.
-pub fn changed_stamps(before: &StatCache, after: &StatCache) -> StatCache {
-    let is_new = |(path, known): &(&TreePath, &Known)| before.get(*path) != Some(*known);
-    after.iter().filter(is_new).map(|(path, known)| (path.clone(), *known)).collect()
-}
-
 /// Makes the stored inventory equal to `after`; what changed loses its stamps.
 pub(super) fn write(db: &Connection, before: &Skills, after: &Skills) -> Result<(), Fault> {
     let delta = delta(before, after);
     let served = |skill: &SkillId| before.get(skill).map(|old| &old.files);
     // Every path that is left is free before one is taken: a file may go from one skill to another.
     for (skill, version) in &delta {
-        for path in served(skill).into_iter().flat_map(BTreeMap::keys) {
+        for path in served(skill).into_iter().flat_map(Files::keys) {
             if version.is_none_or(|version| !version.files.contains_key(path)) {
                 db.prepare_cached("DELETE FROM files WHERE path = ?1")?.execute([path.as_str()])?;
             }
@@ -80,7 +93,7 @@ fn put(
     db: &Connection,
     skill: &SkillId,
     version: &SkillVersion,
-    served: Option<&BTreeMap<TreePath, FileVersion>>,
+    served: Option<&Files>,
 ) -> Result<(), Fault> {
     let mut row = db.prepare_cached(
         "INSERT INTO skills (skill, entry, name, revision) VALUES (?1, ?2, ?3, ?4)
@@ -149,12 +162,14 @@ pub(super) fn load(db: &Connection) -> Result<Inventory, Fault> {
         let owner = skills.get_mut(skill).ok_or_else(|| Fault::Odd(format!("`{path}` is no skill's")))?;
         owner.files.insert(path, file);
     }
-    let share = |(skill, version): (String, SkillVersion)| {
+    let share = |(skill, mut version): (String, SkillVersion)| {
+        version.files.close();
         let has_entry = version.files.contains_key(&version.entry);
         let whole = (SkillId::new(&skill), Arc::new(version));
         if has_entry { Ok(whole) } else { Err(Fault::Odd(format!("the skill `{skill}` has no entry"))) }
     };
-    Ok(Inventory { skills: skills.into_iter().map(share).collect::<Result<_, _>>()?, known })
+    let skills: Skills = skills.into_iter().map(share).collect::<Result<_, _>>()?;
+    Ok(Inventory { skills: Arc::new(skills), known: Arc::new(known) })
 }
 
 fn load_skills(db: &Connection) -> Result<BTreeMap<String, SkillVersion>, Fault> {
@@ -166,7 +181,7 @@ fn load_skills(db: &Connection) -> Result<BTreeMap<String, SkillVersion>, Fault>
             entry: row.get_ref(1)?.as_str()?.parse()?,
             name: row.get(2)?,
             revision: row.get_ref(3)?.as_str()?.parse()?,
-            files: BTreeMap::new(),
+            files: Files::default(),
         };
         skills.insert(row.get(0)?, version);
     }

@@ -8,7 +8,6 @@ mod ownership;
 mod reading;
 mod tracing;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use super::*;
 use crate::finding::{Class, Finding, Held, Severity};
 use crate::ids::{BlobId, Digest, SkillId};
 use crate::report::{Outcome, StagesMs};
-use crate::tree::{FileMode, FileVersion, SkillVersion};
+use crate::tree::{FileMode, FileVersion, Files, SkillVersion};
 
 /// A state directory, its record, and what it should say is served.
 pub(crate) struct Place {
@@ -93,7 +92,7 @@ impl Place {
 
     /// A whole pass that puts right what drifted.
     pub(crate) fn restore(&mut self, changes: Vec<SkillChange>) -> PassReport {
-        let plan = Plan { changes, next: self.served.clone(), ..Plan::default() };
+        let plan = Plan { changes, next: Arc::new(self.served.clone()), ..Plan::default() };
         self.carry_out(plan, commit(1), None)
     }
 
@@ -115,7 +114,7 @@ impl Place {
             commit,
         };
         self.record.finish(&end).unwrap();
-        self.served = plan.next;
+        self.served = Arc::unwrap_or_clone(plan.next);
         report
     }
 
@@ -178,7 +177,7 @@ fn file(content: &str) -> FileVersion {
 fn skill(name: &str, revision: CommitId, contents: &[&str]) -> (SkillId, Arc<SkillVersion>) {
     let path = |name: String| name.parse::<TreePath>().unwrap();
     let entry = path(format!("{name}/SKILL.md"));
-    let mut files = BTreeMap::from([(entry.clone(), file(contents[0]))]);
+    let mut files: Files = [(entry.clone(), file(contents[0]))].into_iter().collect();
     for (number, content) in contents.iter().enumerate().skip(1) {
         files.insert(path(format!("{name}/scripts/{number}.sh")), file(content));
     }
@@ -191,7 +190,7 @@ pub(crate) fn skills<const N: usize>(of: [(&str, &str); N], revision: CommitId) 
 }
 
 fn plan(before: &Skills, next: Skills) -> Plan {
-    let plan = Plan { next, ..Plan::default() };
+    let plan = Plan { next: Arc::new(next), ..Plan::default() };
     Plan { changes: super::intent::changes(before, &plan), ..plan }
 }
 

@@ -12,6 +12,7 @@ use super::child::Request;
 use super::error::FetchError;
 use super::fetch::{Fetched, Progress};
 use super::mirror::TIP;
+use super::nearby;
 use super::reference::{Advertised, Reference, Wanted};
 use super::url::RepoUrl;
 use super::wire::Wire;
@@ -40,6 +41,8 @@ struct Download<'a> {
     wire: Wire,
     /// The address in the form that libgit2 takes for the transport that is meant.
     address: String,
+    /// Of a repository on this machine only.
+    path: Option<PathBuf>,
     mirror: Repository,
     /// How many bytes of packs the mirror holds.
     held: u64,
@@ -63,7 +66,8 @@ pub(super) fn run(request: &Request, progress: &mut dyn FnMut(Progress)) -> Resu
     let wire = Wire::lay(request, &url, held)?;
     let address = Wire::address(&url).ok_or_else(|| child("its path is not absolute".to_owned()))?;
     let has_history = super::mirror::has_history(&mirror);
-    Download { request, wire, address, mirror, held, has_history, is_beyond: Cell::new(false) }
+    let path = url.path().map(Path::to_owned);
+    Download { request, wire, address, path, mirror, held, has_history, is_beyond: Cell::new(false) }
         .run(&reference, progress)
 }
 
@@ -109,6 +113,9 @@ impl Download<'_> {
         if self.has_history && self.has(id) {
             return Ok((wanted, true));
         }
+        if self.copied(id) {
+            return Ok((wanted, true));
+        }
         let shallow = self.wire.is_local().then(|| Shallow::keep(&self.mirror));
         let refspec = [format!("+{source}:{TIP}")];
         let mut take =
@@ -131,6 +138,13 @@ impl Download<'_> {
                 _ => Ok((wanted, false)),
             },
         }
+    }
+
+    /// Brings what is new from a repository on this machine without libgit2's walk over all of it.
+    fn copied(&self, id: Oid) -> bool {
+        let room = self.request.max_repo_bytes.saturating_sub(self.held);
+        let path = self.path.as_deref().filter(|_| self.has_history);
+        path.is_some_and(|path| nearby::copy(&self.mirror, path, id, room))
     }
 
     /// Packs one commit of a local path without what is behind it: libgit2's local transport brings nothing

@@ -124,7 +124,7 @@ fn request(source: &Source, mirror: Option<&Path>, timeout: Duration) -> Result<
 }
 
 /// The credentials for the repository's URL. A path of this machine, and ssh, need none and get none.
-fn authorization(source: &Source) -> Result<Option<Authorization>, SourceError> {
+pub(super) fn authorization(source: &Source) -> Result<Option<Authorization>, SourceError> {
     let url = || source.url.to_string();
     if source.url.http().is_none() || source.credentials == Credentials::None {
         return Ok(None);

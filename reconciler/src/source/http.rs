@@ -129,12 +129,27 @@ impl Session {
         Err(FetchError::RedirectLoop { url: self.shown.clone() })
     }
 
-    fn ask(&self, body: &[u8]) -> Result<Response<Body>, FetchError> {
+    /// Asks one question of protocol v2, which needs no list first (gitprotocol-v2, HTTP transport).
+    pub(super) fn ask_v2(&self, question: &[u8]) -> Result<Vec<u8>, FetchError> {
+        let answer = self.ask(question, Some("version=2"))?;
+        let mut body = answer.into_body().into_reader().take(self.bounds.max_bytes + 1);
+        let mut bytes = Vec::new();
+        body.read_to_end(&mut bytes).map_err(|error| self.network(error.into()))?;
+        match u64::try_from(bytes.len()) {
+            Ok(length) if length <= self.bounds.max_bytes => Ok(bytes),
+            _ => Err(FetchError::EndlessList { url: self.shown.clone(), limit: self.bounds.max_bytes }),
+        }
+    }
+
+    fn ask(&self, body: &[u8], protocol: Option<&str>) -> Result<Response<Body>, FetchError> {
         let mut request = self
             .agent
             .post(below(&self.base(), "/git-upload-pack").as_str())
             .header("Content-Type", "application/x-git-upload-pack-request")
             .header("Accept", "application/x-git-upload-pack-result");
+        if let Some(protocol) = protocol {
+            request = request.header("Git-Protocol", protocol);
+        }
         if let Some(authorization) = &self.authorization {
             request = request.header("Authorization", authorization.expose());
         }
@@ -285,7 +300,7 @@ impl Exchange {
         let answer = match self.answer.take() {
             Some(answer) => answer,
             None => {
-                let sent = if self.list { session.list() } else { session.ask(&self.request) };
+                let sent = if self.list { session.list() } else { session.ask(&self.request, None) };
                 self.request.clear();
                 Box::new(sent.map_err(|failure| session.fail(failure))?.into_body().into_reader())
             }

@@ -118,6 +118,12 @@ impl Mirror {
         has_history(&self.repository)
     }
 
+    /// The commit that the last fetch brought, where it is there.
+    pub(super) fn tip(&self) -> Option<CommitId> {
+        let tip = CommitId::from(self.repository.refname_to_id(TIP).ok()?);
+        self.has_commit(tip).then_some(tip)
+    }
+
     /// Reads the bytes of a blob.
     ///
     /// # Errors

@@ -107,11 +107,8 @@ fn upsert(update: &mut TreeUpdateBuilder, path: &str, file: FileVersion) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::ids::{Digest, SkillId};
-    use crate::path::TreePath;
 
     fn skill(mirror: &Mirror, files: &[(&str, &str)]) -> Arc<SkillVersion> {
         let version = |bytes: &str| FileVersion {
@@ -120,7 +117,7 @@ mod tests {
             size: u64::try_from(bytes.len()).unwrap(),
             mode: if bytes.starts_with("#!") { FileMode::Executable } else { FileMode::Regular },
         };
-        let files: BTreeMap<TreePath, _> =
+        let files: crate::tree::Files =
             files.iter().map(|(path, bytes)| (path.parse().unwrap(), version(bytes))).collect();
         let entry = files.keys().next().unwrap().clone();
         Arc::new(SkillVersion { revision: Oid::ZERO_SHA1.into(), entry, name: None, files })

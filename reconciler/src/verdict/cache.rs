@@ -1,6 +1,6 @@
 //! What was judged before: an unchanged skill is never read twice.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,8 +11,7 @@ use super::abilities::Abilities;
 use crate::desired::{Candidate, Kind};
 use crate::finding::Finding;
 use crate::ids::{Digest, ParseIdError};
-use crate::path::TreePath;
-use crate::tree::{FileMode, FileVersion};
+use crate::tree::{FileMode, Files};
 
 /// Names what a candidate is, by content: its place below `SKILLS_PATH`, and git's id of what is
 /// there. With the same key and the same rules the same is found.
@@ -63,7 +62,7 @@ pub struct JudgedSkill {
     pub name: Option<String>,
     /// Its files by their path below its directory (of a flat skill by the file's name); they are
     /// whole only where no finding holds it.
-    pub files: BTreeMap<TreePath, FileVersion>,
+    pub files: Files,
     /// What it can do.
     #[serde(default)]
     pub abilities: Abilities,

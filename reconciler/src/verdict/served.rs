@@ -142,7 +142,7 @@ impl Judged {
 
     /// Takes what is condemned out of what may be served.
     pub(crate) fn take_off_condemned(&mut self) {
-        let mut skills = self.accepted.skills().clone();
+        let mut skills = Skills::clone(self.accepted.skills());
         skills.retain(|id, _| self.condemned.iter().all(|condemned| condemned.skill != *id));
         self.accepted = crate::tree::AcceptedTree::vouch(skills);
     }

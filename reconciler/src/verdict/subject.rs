@@ -10,7 +10,7 @@ use crate::desired::{Candidate, Content, ContentError, EntryKind, Kind, Member, 
 use crate::ids::{BlobId, Digest};
 use crate::path::TreePath;
 use crate::skill::{self, Document, FrontMatter};
-use crate::tree::{FileMode, FileVersion};
+use crate::tree::{FileMode, FileVersion, Files};
 
 /// How many bytes of a skill are kept in memory while the rules look at it (8 MiB); what is beyond
 /// is read again by whoever asks for it.
@@ -145,12 +145,9 @@ impl<'a> Subject<'a> {
     }
 
     /// The files with their SHA-256, which is known or computed here.
-    pub(super) fn versions(
-        &self,
-        known: &KnownFiles,
-    ) -> Result<BTreeMap<TreePath, FileVersion>, ContentError> {
+    pub(super) fn versions(&self, known: &KnownFiles) -> Result<Files, ContentError> {
         if self.is_too_large() {
-            return Ok(BTreeMap::new());
+            return Ok(Files::default());
         }
         let version = |(path, file): (&TreePath, &SkillFile)| {
             let digest = match known.get(&file.blob) {

@@ -60,7 +60,7 @@ impl Story {
     /// Pushes exactly these files, and serves what is accepted.
     fn push(&mut self, files: &[(&str, Made<'_>)]) -> Judged {
         let judged = self.try_push(files).unwrap();
-        self.served = judged.accepted.skills().clone();
+        self.served = Skills::clone(judged.accepted.skills());
         judged
     }
 

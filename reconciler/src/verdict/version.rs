@@ -1,6 +1,5 @@
 //! Where a skill lies on the volume, and the version of it that would be published.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::cache::JudgedSkill;
@@ -8,7 +7,7 @@ use crate::desired::{Candidate, Kind, SKILL_FILE};
 use crate::ids::{CommitId, SkillId};
 use crate::options::Layout;
 use crate::path::{PathError, TreePath};
-use crate::tree::{FileVersion, SkillVersion};
+use crate::tree::{FileVersion, Files, SkillVersion};
 
 /// Where a skill lies on the volume.
 pub(super) enum Site {
@@ -60,7 +59,7 @@ impl Site {
             return Ok(Arc::clone(served));
         }
         let place = |(below, file): (&TreePath, &FileVersion)| Ok((self.path(below)?, *file));
-        let files = judged.files.iter().map(place).collect::<Result<BTreeMap<_, _>, PathError>>()?;
+        let files = judged.files.iter().map(place).collect::<Result<Files, PathError>>()?;
         let name = judged.name.clone();
         Ok(Arc::new(SkillVersion { revision: commit, entry: self.entry()?, name, files }))
     }

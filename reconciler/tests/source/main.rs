@@ -12,6 +12,7 @@ mod bombs;
 mod hostile;
 mod http;
 mod killed;
+mod probe;
 mod references;
 mod route;
 mod ssh;

@@ -1,3 +1,6 @@
+#[path = "left.rs"]
+mod left;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
@@ -13,8 +16,8 @@ fn path(text: &str) -> TreePath {
 }
 
 /// Asks for paths with the size that they should have.
-fn asked(paths: &[(&str, u64)]) -> BTreeMap<TreePath, u64> {
-    paths.iter().map(|(name, size)| (path(name), *size)).collect()
+fn asked(paths: &[(&str, u64)]) -> Arc<Asked> {
+    Arc::new(paths.iter().map(|(name, size)| (path(name), *size)).collect())
 }
 
 fn volume(files: &[(&str, &str)]) -> tempfile::TempDir {

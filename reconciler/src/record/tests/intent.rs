@@ -30,13 +30,13 @@ fn a_pass_that_dies_after_its_intent_is_found_and_finished() {
     assert_eq!(serde_json::to_value(row).unwrap()["outcome"], "interrupted");
     let intent = place.record.interrupted().unwrap().unwrap();
     assert_eq!((intent.pass, &intent.applied), (PassId(2), &source(commit(2))));
-    assert_eq!(*intent.next.skills(), next);
-    assert_eq!(place.record.inventory().unwrap().skills, place.served, "not before it is settled");
+    assert_eq!(**intent.next.skills(), next);
+    assert_eq!(*place.record.inventory().unwrap().skills, place.served, "not before it is settled");
 
     let at = place.tick();
     let known = StatCache::new();
     // The volume was found to hold all of it already: a plan without a change of a file.
-    let nothing_left = Plan { next: next.clone(), ..Plan::default() };
+    let nothing_left = Plan { next: Arc::new(next.clone()), ..Plan::default() };
     let settled = Settled {
         pass: settling,
         at,
@@ -47,7 +47,7 @@ fn a_pass_that_dies_after_its_intent_is_found_and_finished() {
     };
     place.record.settled(&settled).unwrap();
     assert!(place.record.interrupted().unwrap().is_none());
-    assert_eq!(place.record.inventory().unwrap().skills, next);
+    assert_eq!(*place.record.inventory().unwrap().skills, next);
     assert_eq!(place.record.last_applied().unwrap(), Some(source(commit(2))));
     let recorded = place.record.audit(4, None).unwrap();
     let kinds: Vec<_> = recorded.iter().map(|record| record.kind.as_str()).collect();
@@ -104,7 +104,7 @@ fn a_pass_that_fails_after_its_intent_leaves_it_to_the_next() {
     assert_eq!(rows.len(), 1, "a failed pass is not an interrupted one");
     assert_eq!(rows[0].outcome, Some(Outcome::Failed));
     assert_eq!(place.record.interrupted().unwrap().unwrap().pass, pass);
-    assert_eq!(place.record.inventory().unwrap().skills, Skills::new());
+    assert_eq!(*place.record.inventory().unwrap().skills, Skills::new());
 }
 
 #[test]

@@ -194,7 +194,7 @@ fn a_migration_copies_the_record_first() {
     // What the refusal says to do works.
     fs::rename(&copy, &path).unwrap();
     let back = Record::open(&path, "test").unwrap();
-    assert_eq!(back.inventory().unwrap().skills, place.served);
+    assert_eq!(*back.inventory().unwrap().skills, place.served);
     assert!(matches!(back.verify(), Ok(Verified::Whole { records: 3, .. })));
 }
 
@@ -218,7 +218,7 @@ fn a_migration_that_fails_leaves_the_record_as_it_was() {
     let error = writer(&place.path(), "test", &steps).err().unwrap();
     says(&error, &["no such table: nowhere"]);
     place.restart();
-    assert_eq!(place.record.inventory().unwrap().skills, place.served);
+    assert_eq!(*place.record.inventory().unwrap().skills, place.served);
 }
 
 #[test]

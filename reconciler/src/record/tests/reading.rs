@@ -30,7 +30,7 @@ fn a_record_at_rest_is_read_without_making_a_file() {
     drop(std::mem::replace(&mut place.record, Place::new().record));
     assert_eq!(names(path.parent().unwrap()), ["state.db"]);
     let record = Record::open_read_only(&path).unwrap();
-    assert_eq!(record.inventory().unwrap().skills, place.served);
+    assert_eq!(*record.inventory().unwrap().skills, place.served);
     assert!(matches!(record.verify(), Ok(Verified::Whole { .. })));
     assert_eq!(names(path.parent().unwrap()), ["state.db"]);
 }
@@ -69,7 +69,7 @@ fn a_log_without_its_index_is_not_recovered_by_a_reader() {
     assert!(error.to_string().contains("was not closed in order"), "{error}");
     assert!(error.to_string().contains("start the service or run `skill-sync once`"), "{error}");
     drop(Record::open(&path, "test").unwrap());
-    assert_eq!(Record::open_read_only(&path).unwrap().inventory().unwrap().skills, place.served);
+    assert_eq!(*Record::open_read_only(&path).unwrap().inventory().unwrap().skills, place.served);
 }
 
 #[test]
