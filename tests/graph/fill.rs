@@ -1,6 +1,5 @@
 //! A record with many records, by the record's own hand.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reconciler::ids::{BlobId, CommitId, Digest, PassId, SkillId, Timestamp};
@@ -28,7 +27,7 @@ fn skills(revision: CommitId) -> Skills {
             mode: FileMode::Regular,
         };
         let entry: reconciler::path::TreePath = format!("skill-{number}/SKILL.md").parse().unwrap();
-        let (name, files) = (Some(format!("skill-{number}")), BTreeMap::from([(entry.clone(), file)]));
+        let (name, files) = (Some(format!("skill-{number}")), [(entry.clone(), file)].into_iter().collect());
         (SkillId::new(format!("skill-{number}")), Arc::new(SkillVersion { revision, entry, name, files }))
     };
     (0..CHANGES).map(version).collect()
@@ -55,7 +54,7 @@ pub(crate) fn fill(place: &Place, commit: &str) {
         }
     };
     let changes = skills.iter().map(change).collect();
-    let plan = Plan { changes, next: skills.clone(), ..Plan::default() };
+    let plan = Plan { changes, next: Arc::new(skills.clone()), ..Plan::default() };
     for pass in 100..100 + PASSES {
         let (pass, at) = (PassId(pass), Timestamp::now());
         record.unpublished(&Unpublished { pass, at, revision, plan: &plan, inventory: &skills }).unwrap();
