@@ -4,13 +4,17 @@ FROM rust:1.95-bookworm AS builder
 WORKDIR /build
 
 # The dependencies alone, as a layer of their own: it is built again when Cargo.lock changes, not at
-# every change of ours. (No cache mounts: Railway refuses those whose id does not name its service.)
+# every change of ours. Cargo wants the benches that a manifest names to be there. (No cache mounts:
+# Railway refuses those whose id does not name its service.)
 COPY Cargo.toml Cargo.lock ./
 COPY reconciler/Cargo.toml reconciler/
-RUN mkdir src benches reconciler/src \
+RUN mkdir -p src benches reconciler/src reconciler/benches \
  && echo 'fn main() {}' >src/main.rs \
- && cp src/main.rs benches/pass.rs \
  && touch reconciler/src/lib.rs \
+ && for crate in . reconciler; do \
+        sed -n '/^\[\[bench\]\]/{n;s/^name = "\(.*\)"/\1/p}' "$crate/Cargo.toml" \
+        | while read -r bench; do cp src/main.rs "$crate/benches/$bench.rs"; done; \
+    done \
  && cargo build --release --locked --bin skill-sync
 
 # Cargo compares times, and those of a checkout may be older than the layer above.
