@@ -11,7 +11,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, FileMode as GitMode, ObjectType, Oid, Repository, Signature};
+use git2::{ErrorClass, ErrorCode, FileMode as GitMode, ObjectType, Oid, Repository, Signature};
 
 use super::durable::Durable;
 use super::{libgit2, sweep};
@@ -53,6 +53,11 @@ const OURS: &str = "skill-sync";
 
 /// What is said where libgit2 wrote nothing and said nothing.
 const NOT_WRITTEN: &str = "libgit2 gave no reason; the disk may be full, failing or read-only";
+
+/// The error, and that it does not say what the system refused.
+fn unexplained(error: &git2::Error) -> git2::Error {
+    git2::Error::new(error.code(), error.class(), format!("{}; {NOT_WRITTEN}", error.message()))
+}
 
 /// The name of a kept blob in the tree that keeps it alive.
 const KEPT: &str = "kept";
@@ -296,7 +301,11 @@ impl Mirror {
             return Ok(());
         }
         let written = self.repository.reference(refname, id, true, OURS);
-        written.map(drop).map_err(|e| self.unwritten(refname, e))
+        written.map(drop).map_err(|error| match error.class() {
+            // An object that it could not open, it takes for absent.
+            ErrorClass::Reference => self.unwritten(refname, unexplained(&error)),
+            _ => self.unwritten(refname, error),
+        })
     }
 
     pub(super) fn damaged(&self, object: &str, source: git2::Error) -> MirrorError {
