@@ -177,10 +177,9 @@ def the_agent_gets_sigterm_and_its_orphans_are_reaped_by_process_one():
     agent = "trap 'echo TOLD; exit 3' TERM; (sleep 0.1 &) ; echo READY; while :; do sleep 0.1; done"
     one = Container("signals", ["run", "--", "sh", "-c", agent])
     one.says("READY")
-    time.sleep(1)  # The orphan ends meanwhile: a zombie would stay for as long as the container.
-    states = one.execute("sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null").splitlines()
-    zombies = [state for state in states if ") Z " in state]
-    expect(not zombies, zombies)
+    # One that nobody reaps would stay for as long as the container. Processes end while they are listed.
+    listed = ("sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null; true")
+    until("no zombie stays", lambda: not any(") Z " in state for state in one.execute(*listed).splitlines()), one)
     expect(one.stop() == 3, one.log())
     one.says("TOLD")
 
