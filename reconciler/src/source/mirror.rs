@@ -54,9 +54,13 @@ const OURS: &str = "skill-sync";
 /// What is said where libgit2 wrote nothing and said nothing.
 const NOT_WRITTEN: &str = "libgit2 gave no reason; the disk may be full, failing or read-only";
 
-/// The error, and that it does not say what the system refused.
-fn unexplained(error: &git2::Error) -> git2::Error {
-    git2::Error::new(error.code(), error.class(), format!("{}; {NOT_WRITTEN}", error.message()))
+/// The error with what the system refused, or that it does not say. libgit2 repeats the system's word in errors
+/// of that class only: an object that it could not open, it takes for absent.
+fn explained(error: git2::Error) -> git2::Error {
+    match error.class() {
+        ErrorClass::Os => error,
+        class => git2::Error::new(error.code(), class, format!("{}; {NOT_WRITTEN}", error.message())),
+    }
 }
 
 /// The name of a kept blob in the tree that keeps it alive.
@@ -286,7 +290,7 @@ impl Mirror {
         let commit = commit.map_err(|e| self.unwritten("a commit", e))?;
         // libgit2 can say that it wrote an object where the system refused its file.
         if !self.repository.odb().is_ok_and(|odb| odb.exists(commit)) {
-            return Err(self.unwritten("a commit", git2::Error::from_str(NOT_WRITTEN)));
+            return Err(self.unwritten("a commit", git2::Error::from_str("it is not there")));
         }
         self.point(refname, commit)
     }
@@ -301,11 +305,7 @@ impl Mirror {
             return Ok(());
         }
         let written = self.repository.reference(refname, id, true, OURS);
-        written.map(drop).map_err(|error| match error.class() {
-            // An object that it could not open, it takes for absent.
-            ErrorClass::Reference => self.unwritten(refname, unexplained(&error)),
-            _ => self.unwritten(refname, error),
-        })
+        written.map(drop).map_err(|e| self.unwritten(refname, e))
     }
 
     pub(super) fn damaged(&self, object: &str, source: git2::Error) -> MirrorError {
@@ -313,7 +313,7 @@ impl Mirror {
     }
 
     pub(super) fn unwritten(&self, what: &str, source: git2::Error) -> MirrorError {
-        MirrorError::Write { path: self.path.clone(), what: what.to_owned(), source }
+        MirrorError::Write { path: self.path.clone(), what: what.to_owned(), source: explained(source) }
     }
 }
 
