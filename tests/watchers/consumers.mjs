@@ -20,17 +20,15 @@ const entryOfFolder = (file) => file.endsWith('/SKILL.md');
  */
 function kinds(cache) {
   const script = (name) => path.join(here, 'consumers', name);
-  const chokidar = (label, kind, sees = everything, blind = false) => ({
-    label, sees, blind, command: [process.execPath, script('chokidar.mjs'), path.join(cache, 'npm'), JSON.stringify(kind)],
+  const chokidar = (label, kind, sees = everything) => ({
+    label, sees, command: [process.execPath, script('chokidar.mjs'), path.join(cache, 'npm'), JSON.stringify(kind)],
   });
   const all = [3, 4, 5, 6].flatMap((major) => [
     chokidar(`chokidar ${major}`, { major, options: {} }),
     chokidar(`chokidar ${major}, awaitWriteFinish`, { major, options: FINISH }),
   ]);
   const markdown = (file) => file.endsWith('.md');
-  // Once in a while its glob goes blind for one file in a directory that came later, whoever writes: that is told and
-  // is no fault of ours.
-  all.push(chokidar('chokidar 3, glob', { major: 3, glob: '/**/*.md', options: {} }, markdown, true));
+  all.push(chokidar('chokidar 3, glob', { major: 3, glob: '/**/*.md', options: {} }, markdown));
   all.push({ label: 'watchdog', sees: everything, command: [path.join(cache, 'venv/bin/python3'), script('watchdog.py')] });
   all.push({ label: 'inotifywait', sees: everything, command: [process.execPath, script('inotifywait.mjs')] });
   all.push({ label: 'lists in a loop', sees: everything, command: [process.execPath, script('lister.mjs')] });
@@ -56,8 +54,8 @@ class Consumer {
   missed = [];
   asked = 0;
 
-  constructor({ label, command, sees, blind = false }, directory, cache) {
-    Object.assign(this, { label, sees, blind });
+  constructor({ label, command, sees }, directory, cache) {
+    Object.assign(this, { label, sees });
     const env = { PATH: process.env.PATH, HOME: path.join(cache, 'home'), LANG: 'C.UTF-8' };
     const [program, ...args] = command;
     this.process = spawn(program, [...args, directory], { env, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -163,8 +163,8 @@ async function batch(first, all, address, count) {
 function report(all, count) {
   console.log(`LAYOUT=${layout}, ${changes} changes: ${[...count].map(([kind, n]) => `${n} ${kind}`).join(', ')}`);
   let wrong = 0;
-  for (const { label, asked, missed, mixed, windows, blind } of all) {
-    wrong += mixed.length + (blind ? 0 : missed.length);
+  for (const { label, asked, missed, mixed, windows } of all) {
+    wrong += missed.length + mixed.length;
     console.log(`${label}: ${asked - missed.length} of ${asked} seen, ${mixed.length} torn, mixed or failed`);
     missed.slice(0, 8).forEach((what) => console.log(`  not seen: ${what}`));
     mixed.slice(0, 3).forEach((what) => console.log(`  ${what}`));
