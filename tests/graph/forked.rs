@@ -2,7 +2,7 @@
 
 use crate::expected::{assert_projected, chain};
 use crate::place::Place;
-use crate::server::{Server, server};
+use crate::server::{Server, server, until, variables};
 
 fn place() -> Place {
     let (place, _) = Place::with(&["a", "b"]);
@@ -81,6 +81,35 @@ fn what_is_ahead_or_differs_is_evidence_until_an_operator_gives_it_up() {
 }
 
 #[test]
+fn a_running_service_makes_the_projection_again_once_it_is_told_to() {
+    let Some(server) = server() else { return };
+    let place = place();
+    server.project(&place);
+    by_hand(
+        &server,
+        &place,
+        "MATCH (e:Event {chain: $chain, seq: 1}) CREATE (:Event {id: 'x', chain: $chain, seq: 99, hash: e.hash})",
+    );
+    let uri = server.uri();
+    let _service = place.serve(&variables(&uri));
+    let status = || place.ends(&["status", "-o", "json"], 0).json();
+    let forked = || {
+        let status = status();
+        let mut conditions = status["conditions"].as_array().unwrap().iter();
+        conditions.any(|condition| condition["type"] == "AuditForked" && condition["status"] == "True")
+    };
+    until("the service tells of the fork", forked);
+
+    let told = server.run(&place, &["audit", "project", "--rebuild"]);
+    assert_eq!(told.code, 0, "{told:?}");
+    assert!(told.stdout.starts_with("ordered: the running service"), "{told:?}");
+    until("the service made it again", || status()["audit"]["neo4j"]["state"] == "ok" && !forked());
+    let order = place.audit("reprojected");
+    assert_eq!(order["actor"], Place::actor());
+    assert_projected(&server, &place);
+}
+
+#[test]
 fn every_change_by_hand_is_found_and_named() {
     let Some(server) = server() else { return };
     let place = place();
@@ -111,7 +140,7 @@ fn the_projection_follows_what_the_record_lets_go_of() {
     let place = place();
     server.project(&place);
     let mut number = 0;
-    crate::server::until("a checkpoint", || {
+    until("a checkpoint", || {
         number += 1;
         place.write("a", &format!("more {number}"));
         place.commit();

@@ -7,6 +7,7 @@
     reason = "a test's way to fail, and to say what it skipped"
 )]
 
+mod adopt;
 mod at_once;
 mod confirm;
 mod drift;

@@ -16,6 +16,15 @@ fn bare(place: &Place, to: &str) {
     place.git(&["clone", "-q", "--bare", from.to_str().unwrap(), to.to_str().unwrap()]);
 }
 
+/// What the doctor says of the repository: the level and the message.
+fn doctor(place: &Place) -> (String, String) {
+    let (_, told) = place.verb(&["doctor", "-o", "json"]);
+    let checks = told["checks"].as_array().unwrap();
+    let one = checks.iter().find(|check| check["check"] == "repository").unwrap();
+    let text = |key: &str| one[key].as_str().unwrap().to_owned();
+    (text("level"), text("message"))
+}
+
 #[test]
 fn a_rotated_token_heals_a_running_service() {
     if !has(&["git", "python3"]) {
@@ -67,9 +76,13 @@ fn a_rotated_key_with_a_passphrase_heals_a_running_service() {
         .with("SSH_KEY_PASSPHRASE_FILE", passphrase.to_str().unwrap())
         .with("SSH_KNOWN_HOSTS", hosts.to_str().unwrap());
     assert!(place.stalled().contains("Permission denied"));
+    let (level, message) = doctor(&place);
+    assert!(level == "problem" && message.contains("Permission denied"), "{level}: {message}");
     let _service = Running::service(&place);
     std::fs::copy(place.path("new"), place.path("key")).unwrap();
     assert_eq!(until("the new key is taken", || place.served()), "Version 1.");
+    let (level, message) = doctor(&place);
+    assert!(level == "ok" && message.contains("answers; refs/heads/main is at"), "{level}: {message}");
 }
 
 #[test]
