@@ -32,6 +32,8 @@ mod diff;
 mod doctor;
 mod drift;
 mod explain;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod healthcheck;
 mod history;
 mod once;
@@ -62,6 +64,8 @@ pub(crate) struct Context {
     pub flags: Flags,
     /// The directories in which commands are looked for (`PATH`).
     pub search: OsString,
+    /// Where a look without a state directory puts what it fetches (`TMPDIR`).
+    pub temporary: PathBuf,
     /// How stdout is written.
     pub style: Style,
     /// How a service speaks on stderr.
@@ -180,6 +184,12 @@ pub(crate) fn run(argv: &[OsString], ambient: &Ambient) -> ExitCode {
     }
 }
 
+/// Where temporary files go, as everywhere on Linux.
+fn temporary(ambient: &Ambient) -> PathBuf {
+    let named = ambient.variable("TMPDIR").filter(|named| !named.is_empty());
+    named.map_or_else(|| PathBuf::from("/tmp"), |named| ambient.directory.join(named))
+}
+
 fn start(cli: Cli, unknown: Vec<Problem>, ambient: &Ambient, (style, argv): (Style, &[OsString])) -> Done {
     if let Command::AgentChild { parent, group, command } = &cli.command {
         // The environment is the agent's already.
@@ -204,6 +214,7 @@ fn start(cli: Cli, unknown: Vec<Problem>, ambient: &Ambient, (style, argv): (Sty
         settings,
         flags: cli.settings,
         search: ambient.variable("PATH").cloned().unwrap_or_default(),
+        temporary: temporary(ambient),
         style: Style::of(stdout().is_terminal(), &ambient.variables),
         program: program(argv),
     };

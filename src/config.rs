@@ -26,6 +26,8 @@ use crate::tell::notices::{Form, Notify};
 use crate::web::Address;
 
 mod engine;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod inputs;
 mod parse;
 mod problem;
@@ -150,6 +152,8 @@ pub(crate) struct Timing {
 pub(crate) struct Limits {
     /// `MAX_REPO_BYTES`.
     pub max_repo_bytes: u64,
+    /// `MAX_OBJECT_BYTES`.
+    pub max_object_bytes: u64,
     /// `MAX_FETCH_MEMORY`.
     pub max_fetch_memory: u64,
     /// `DRIFT_MAX_BYTES`.
@@ -290,6 +294,7 @@ fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Setti
         timing: timing(inputs),
         limits: Limits {
             max_repo_bytes: inputs.value("MAX_REPO_BYTES", parse::bytes),
+            max_object_bytes: inputs.value("MAX_OBJECT_BYTES", parse::bytes),
             max_fetch_memory: inputs.value("MAX_FETCH_MEMORY", parse::bytes),
             drift_max_bytes: inputs.value("DRIFT_MAX_BYTES", parse::bytes),
         },

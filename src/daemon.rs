@@ -359,7 +359,9 @@ impl<R: Reconciler> Daemon<R> {
         // A pass that did not ask the server does not end what the server asked for.
         let left = self.paused_until.map(|until| until.saturating_duration_since(now()));
         let pause = pause.max(left.filter(|left| !left.is_zero()));
-        let pause = self.schedule.ended(now(), outcome, pause);
+        let opens_at = passed.as_ref().and_then(|passed| passed.report.opens_at);
+        let opens_in = opens_at.map(|opens| Duration::from_millis(opens.millis_since(Timestamp::now())));
+        let pause = self.schedule.ended(now(), outcome, pause, opens_in);
         self.queue.done(now(), pause);
         self.paused_until = pause.map(|pause| now() + pause);
         let next_pass_at =

@@ -21,6 +21,8 @@ use reconciler::record::{Checkpoint, Evidence, Record};
 use tracing::{info, warn};
 
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod rows;
 mod schema;
 mod server;

@@ -10,6 +10,8 @@ mod control;
 mod daemon;
 mod doctor;
 mod forge;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod graph;
 mod http;
 mod identity;

@@ -5,11 +5,12 @@
 //! durable; nothing shows yet, and dropping [`Staged`] leaves nothing behind. [`Staged::publish`]
 //! renames, unlinks and makes the touched directories durable.
 //!
-//! A file is old or new, never half. Not guaranteed: that two files of a skill change in one instant;
-//! that a change somebody makes between the last look at a path and the rename over it, some
-//! microseconds later, is kept.
+//! A file is old or new, never half. Not guaranteed: that two files of a skill change in one instant. What
+//! somebody writes into a file between the last look at it and the rename over it, some microseconds later,
+//! is told and kept ([`Late`]); a file that takes its name in that time is not.
 
 mod keep;
+mod late;
 mod pace;
 mod publish;
 mod quarantine;
@@ -31,6 +32,7 @@ use crate::source::{Mirror, MirrorError};
 use crate::target::{Locked, Target};
 use crate::volume::Directory;
 
+pub use late::Late;
 pub(crate) use pace::Recent;
 pub use quarantine::QUARANTINE;
 pub(crate) use quarantine::quarantine;
@@ -294,12 +296,18 @@ impl Staged<'_> {
 
     /// Makes the plan show, in the order of its steps, and then durable.
     ///
-    /// It stops for `cancel` between two skills only.
+    /// It stops for `cancel` between two skills only. What was written into a file while that was replaced
+    /// is kept in `mirror` and added to `late`, also where it ends with an error.
     ///
     /// # Errors
     /// [`ApplyError`]; what was done until then stays, each file whole.
-    pub fn publish(self, cancel: &Cancel) -> Result<Applied, ApplyError> {
-        publish::publish(&self, cancel)
+    pub fn publish(
+        self,
+        mirror: &Mirror,
+        cancel: &Cancel,
+        late: &mut Vec<Late>,
+    ) -> Result<Applied, ApplyError> {
+        publish::publish(&self, mirror, cancel, late, &|_| {})
     }
 }
 

@@ -24,7 +24,7 @@ mod revision;
 mod walk;
 mod wanted;
 
-pub use content::{Content, ContentError, Entry, EntryKind};
+pub use content::{Content, ContentError, Entry, EntryKind, Objects};
 pub(crate) use directory::tree_id;
 pub use directory::{DirectoryContent, TEXT, from_directory, from_text};
 pub use open::{MAX_MEMBERS, MAX_PATH_BYTES, Member, Opened};
@@ -279,18 +279,18 @@ impl DesiredError {
 /// # Errors
 /// [`DesiredError::MissingPath`] and [`DesiredError::EmptyPath`] wait for an operator's word, since
 /// they would remove every skill; the others say themselves what to do.
-pub fn read(
-    git: &git2::Repository,
+pub fn read<'a>(
+    objects: impl Into<Objects<'a>>,
     commit: CommitId,
     selection: &Selection,
     memory: &mut Memory,
 ) -> Result<Desired, DesiredError> {
-    let tree =
-        git.find_commit(commit.oid()).map_err(|source| DesiredError::Commit { commit, source })?.tree_id();
-    let top = descend(git, commit, tree.into(), selection)?;
+    let objects = objects.into();
+    let tree = objects.top(commit).map_err(|source| DesiredError::Commit { commit, source })?;
+    let top = descend(&objects, commit, tree, selection)?;
     let mut desired = Desired { emptied: false, ..Desired::empty(commit, selection) };
     desired.wanted = Wanted::new(selection).map_err(DesiredError::Globs)?;
-    desired.collect(git, top, memory)?;
+    desired.collect(&objects, top, memory)?;
     if desired.candidates.is_empty() && desired.loose.is_empty() {
         return Err(DesiredError::EmptyPath { path: desired.root, commit });
     }

@@ -15,6 +15,8 @@ pub mod cancel;
 pub mod desired;
 pub mod drift;
 pub mod finding;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod guard;
 pub mod ids;
 pub mod observed;

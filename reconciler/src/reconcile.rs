@@ -3,6 +3,7 @@
 
 mod error;
 mod held;
+mod looker;
 mod memo;
 mod orders;
 mod pass;
@@ -33,6 +34,7 @@ use crate::trigger::Trigger;
 use crate::verdict::{Law, MemoryCache};
 
 pub use error::{OpenError, PassError};
+pub use looker::Looker;
 use memo::Memo;
 use pass::{Pass, Step, timed};
 
@@ -51,7 +53,7 @@ const HISTORY: &str = "refs/skill-sync/history/";
 /// Keeps one target equal to one source. It holds the locks of both directories as long as it lives.
 pub struct Engine {
     options: Options,
-    /// None only while it is opened anew.
+    /// None while it is opened anew, and for a look where there is none.
     target: Option<Arc<Target>>,
     mirror: Mirror,
     record: Record,
@@ -74,11 +76,11 @@ impl Engine {
     /// [`OpenError`] names what cannot be used, why, and what to do.
     pub fn open(options: Options, wait: Duration, cancel: &Cancel) -> Result<Self, OpenError> {
         let target = lock(&options, wait, cancel)?;
-        Self::over(options, target)
+        Self::over(options, Some(target))
     }
 
     /// Opens mirror and database of a target that is locked.
-    fn over(options: Options, target: Arc<Target>) -> Result<Self, OpenError> {
+    fn over(options: Options, target: Option<Arc<Target>>) -> Result<Self, OpenError> {
         let mirror = Mirror::open(&options.state.join(MIRROR))?;
         let record = open_record(&options, &mirror)?;
         let inventory = record.inventory()?;
@@ -89,7 +91,7 @@ impl Engine {
         let next = PassId(record.passes(1, None)?.first().map_or(1, |row| row.last.0 + 1));
         Ok(Self {
             options,
-            target: Some(target),
+            target,
             mirror,
             record,
             inventory,
@@ -134,13 +136,18 @@ impl Engine {
         report
     }
 
-    /// Looks at what a pass would do, after a fetch; the target and the record stay as they are.
+    /// Looks at what a pass would do, after a fetch; the target and the record stay as they are. A target that
+    /// is gone is not made.
     ///
     /// # Errors
     /// What would end a pass before its plan.
     pub fn diff(&mut self, cancel: &Cancel, progress: &mut dyn FnMut(Progress)) -> Result<Diff, PassError> {
+        self.hold_to_look(cancel)?;
+        self.look_only(cancel, progress)
+    }
+
+    fn look_only(&mut self, cancel: &Cancel, progress: &mut dyn FnMut(Progress)) -> Result<Diff, PassError> {
         let mut pass = Pass::new(self.next, Trigger::Manual);
-        self.hold(cancel)?;
         self.mirror.sweep()?;
         pass.orders = self.record.orders()?;
         self.law.renew(self.options.policy.as_deref())?;
@@ -218,7 +225,7 @@ impl Engine {
         self.target = None;
         let target = lock(&self.options, Duration::ZERO, cancel)?;
         let vigil = self.vigil.clone();
-        *self = Self { vigil, ..Self::over(self.options.clone(), Arc::clone(&target))? };
+        *self = Self { vigil, ..Self::over(self.options.clone(), Some(Arc::clone(&target)))? };
         Ok(target)
     }
 
@@ -276,16 +283,21 @@ impl Engine {
             step.done = true;
             return Ok(());
         }
+        let mut late = Vec::new();
         let applied = timed(&mut pass.stages.apply, || {
             let Step { source, observed, plan, .. } = &*step;
             let order = Order { pass: pass.id, revision: source.commit, plan, observed };
             let staged = apply::stage(target, &self.mirror, order, cancel)?;
             self.mirror.sync()?;
             self.record.intend(pass.id, source, plan, &self.inventory.skills, staged.kept())?;
-            let applied = staged.publish(cancel)?;
+            let applied = staged.publish(&self.mirror, cancel, &mut late);
+            self.record.keep_late(pass.id, plan, &late)?;
+            let applied = applied?;
             self.pin(source.commit, &plan.next)?;
             Ok::<_, PassError>(applied)
-        })?;
+        });
+        pass.note_late(late);
+        let (applied, Some(step)) = (applied?, &mut pass.step) else { return Ok(()) };
         step.observed.known.extend(applied.known);
         step.done = true;
         pass.signed |= applied.signed;
@@ -312,7 +324,7 @@ impl Engine {
 
     /// Finishes what an interrupted pass intended, from the mirror and without the network, before
     /// anything else is done: every file is then old or new.
-    fn settle(&mut self, target: &Locked<'_>, pass: &Pass, cancel: &Cancel) -> Result<(), PassError> {
+    fn settle(&mut self, target: &Locked<'_>, pass: &mut Pass, cancel: &Cancel) -> Result<(), PassError> {
         let Some(intent) = self.record.interrupted()? else { return Ok(()) };
         // What an older record intended is not what the volume was about to become.
         if pass.orders.restored.is_some() {
@@ -326,7 +338,11 @@ impl Engine {
         self.mirror.sync()?;
         let inventory = &self.inventory.skills;
         self.record.intend(pass.id, &intent.applied, &plan, inventory, staged.kept())?;
-        let applied = staged.publish(cancel)?;
+        let mut late = Vec::new();
+        let applied = staged.publish(&self.mirror, cancel, &mut late);
+        self.record.keep_late(pass.id, &plan, &late)?;
+        pass.note_late(late);
+        let applied = applied?;
         // What the interrupted pass had published was not synced, and is not published again.
         target.sync()?;
         self.pin(revision, &plan.next)?;

@@ -54,7 +54,7 @@ pub use self::verify::{Break, Verified};
 use self::audit::Appender;
 use self::error::Fault;
 use self::open::{Identity, Opened};
-use crate::apply::Kept;
+use crate::apply::{Kept, Late};
 use crate::ids::{CommitId, Digest, PassId, Timestamp};
 use crate::observed::StatCache;
 use crate::options::Layout;
@@ -308,6 +308,19 @@ impl Record {
             intent::write(tx, (pass, trigger, at), applied, plan, inventory)?;
             drift::write(tx, &mut audit, pass, plan, kept)
         })
+    }
+
+    /// Stores durably what was kept of files that were written to while they were replaced.
+    ///
+    /// # Errors
+    /// Where the database cannot be written: the bytes are in the mirror then, and no list names them.
+    pub fn keep_late(&mut self, pass: PassId, plan: &Plan, late: &[Late]) -> Result<(), RecordError> {
+        let kept: Vec<Kept> = late.iter().filter_map(|late| late.kept.clone()).collect();
+        if kept.is_empty() {
+            return Ok(());
+        }
+        let (_, at) = self.begun(pass);
+        self.write(|tx| drift::write(tx, &mut Appender::new(tx, at, Some(pass))?, pass, plan, &kept))
     }
 
     /// Stores durably that what an interrupted pass had begun is finished. The pass that finished it is

@@ -153,6 +153,9 @@ pub struct PassReport {
     /// What of it was moved to the state directory.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantined: Vec<Quarantined>,
+    /// What somebody wrote to while this pass replaced or removed it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overwritten: Vec<Overwritten>,
     /// What is on the volume besides, and stays as it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unowned: Vec<Unowned>,
@@ -167,6 +170,9 @@ pub struct PassReport {
     /// How long the server asked us to wait.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
+    /// When the sync window opens that this pass found closed.
+    #[serde(skip)]
+    pub opens_at: Option<Timestamp>,
 }
 
 fn is_none_or_empty(list: &Option<Vec<Unowned>>) -> bool {
@@ -197,6 +203,25 @@ pub struct Quarantined {
     pub path: String,
     /// Where it is, below the state directory.
     pub to: String,
+}
+
+/// A file that was written to between the last look at it and the change of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overwritten {
+    /// Where it stood, below the target.
+    pub path: TreePath,
+    /// What `drift` keeps its bytes as; none where they could not be kept, or are too many to be read.
+    pub drift: Option<String>,
+}
+
+impl fmt::Display for Overwritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} was written to while it was replaced", self.path)?;
+        match &self.drift {
+            Some(id) => write!(f, ", and that is kept as drift {id}"),
+            None => write!(f, ", and that could not be kept"),
+        }
+    }
 }
 
 /// What a pass would do.

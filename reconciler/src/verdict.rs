@@ -224,8 +224,9 @@ fn judged_alone(
         return Ok(judged);
     }
     let judged = Arc::new(look(candidate, content, served, law)?);
-    // What the clock cut short, or a judge that failed did not say, is true of that moment.
-    let failed = judged.findings.iter().any(|finding| finding.rule == rules::judge_failed::RULE.id);
+    // What the clock cut short, a judge that failed did not say, or a limit kept closed, is true of that moment.
+    let passing = [rules::judge_failed::RULE.id, rules::object_malformed::RULE.id];
+    let failed = judged.findings.iter().any(|finding| passing.contains(&finding.rule.as_str()));
     if Scanner::is_lasting(&judged.findings) && !failed {
         cache.put(&key, law.fingerprint(), &judged);
     }

@@ -97,7 +97,7 @@ fn read_anchor(file: &Path, record: &Record) -> Result<Anchor, Failure> {
 }
 
 /// An anchor in either of its forms.
-fn parse_anchor(text: &str) -> Option<Anchor> {
+pub(super) fn parse_anchor(text: &str) -> Option<Anchor> {
     if let Ok(anchor) = serde_json::from_str(text) {
         return Some(anchor);
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use hyper::Method;
 use reconciler::cancel::Cancel;
+use reconciler::reconcile::Looker;
 use reconciler::report::Diff;
 
 use super::{Context, Done, Failure, USAGE, service};
@@ -29,18 +30,10 @@ fn diff(context: &Context) -> Result<Diff, Failure> {
     }
 }
 
-/// Looks with an engine of our own. It makes the target to lock it, so one that was not there goes
-/// again: a look leaves nothing on the target.
+/// Looks with an engine of our own, which makes neither target nor state directory.
 fn look(context: &Context) -> Result<Diff, Failure> {
-    let target = &context.settings.target;
-    let was_there = target.symlink_metadata().is_ok();
-    let mut engine = context.engine()?;
+    let mut looker = Looker::open(context.options()?, &context.temporary, &Cancel::new())
+        .map_err(|error| Failure::new(error.remedy().outcome().exit_code(), error))?;
     let progress = context.progress();
-    let diff = engine.diff(&Cancel::new(), &mut |seen| progress.update(seen));
-    drop(engine);
-    if !was_there {
-        // Only an empty directory goes; one that somebody has filled meanwhile is theirs.
-        let _ = std::fs::remove_dir(target);
-    }
-    Ok(diff?)
+    Ok(looker.diff(&Cancel::new(), &mut |seen| progress.update(seen))?)
 }

@@ -49,6 +49,7 @@ impl Settings {
             fetch_timeout: self.timing.fetch_timeout,
             clone_timeout: self.timing.clone_timeout,
             max_repo_bytes: self.limits.max_repo_bytes,
+            max_object_bytes: self.limits.max_object_bytes,
             max_memory: self.limits.max_fetch_memory,
         };
         Some(Source {

@@ -151,6 +151,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        variable: "MAX_OBJECT_BYTES",
+        flag: Some("max-object-bytes"),
+        value: "SIZE",
+        default: Some("32MiB"),
+        help: "The largest commit, tag or directory that is opened: some half a million names.",
+        ..PLAIN
+    },
+    Setting {
         variable: "MAX_FETCH_MEMORY",
         flag: Some("max-fetch-memory"),
         value: "SIZE",

@@ -48,6 +48,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(settings.timing.pass_timeout, Duration::from_secs(600));
     assert_eq!(settings.timing.drift_keep, Duration::from_secs(90 * 86_400));
     assert_eq!(settings.limits.max_repo_bytes, 10 << 30);
+    assert_eq!(settings.limits.max_object_bytes, reconciler::source::Limits::default().max_object_bytes);
     assert_eq!(settings.limits.max_fetch_memory, 2 << 30);
     assert_eq!(settings.limits.drift_max_bytes, 1 << 30);
     assert_eq!(settings.rules.prune_limit, PruneLimit(50));
@@ -80,6 +81,7 @@ fn every_setting_refuses_what_it_cannot_be_and_says_what_it_expects() {
         ("LOCK_WAIT", &["0", "0s", "2m"], "-1s", "a duration, `0` or such as"),
         ("PASS_TIMEOUT", &["10m"], "x", "a duration above zero"),
         ("MAX_REPO_BYTES", &["10GiB", "64MB", "1000", "5 kib"], "10XB", "a size above zero"),
+        ("MAX_OBJECT_BYTES", &["32MiB", "1GiB"], "0", "a size above zero"),
         ("MAX_FETCH_MEMORY", &["512MiB", "2GiB"], "much", "a size above zero"),
         ("DRIFT_MAX_BYTES", &["1k"], "99999999999TiB", "a size above zero"),
         ("DRIFT_KEEP", &["90d"], "ninety days", "a duration above zero"),

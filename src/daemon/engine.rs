@@ -135,11 +135,13 @@ impl Passes {
             condemned: Vec::new(),
             planted: None,
             quarantined: Vec::new(),
+            overwritten: Vec::new(),
             unowned: Vec::new(),
             error: Some(error_text(error)),
             signer: None,
             note: None,
             retry_after: None,
+            opens_at: None,
         }
     }
 }

@@ -14,6 +14,10 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// interval where that is longer).
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
+/// How long after a sync window opened a pass begins at most, so that a fleet with the same window does not
+/// ask its server in step.
+const OPENING: Duration = Duration::from_secs(3);
+
 /// How often to look.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Intervals {
@@ -69,12 +73,13 @@ impl Schedule {
     /// Plans on from a pass that ended; says how long no trigger may bring the next one.
     ///
     /// Only what may heal by itself is tried again early. Stalled and guarded passes stay with the
-    /// poll: a rotated token heals by itself too.
+    /// poll: a rotated token heals by itself too. What waits for a sync window goes on when that opens.
     pub(super) fn ended(
         &mut self,
         now: Instant,
         outcome: Outcome,
         retry_after: Option<Duration>,
+        opens_in: Option<Duration>,
     ) -> Option<Duration> {
         let pause = retry_after.map(|asked| asked.min(LONGEST_PAUSE.max(self.intervals.poll)));
         let wait = match outcome {
@@ -84,6 +89,7 @@ impl Schedule {
                 jittered(self.intervals.poll)
             }
         };
+        let wait = opens_in.map_or(wait, |opens| wait.min(opens + OPENING.mul_f64(share())));
         self.next_poll = now + wait.max(pause.unwrap_or_default());
         pause
     }
@@ -105,10 +111,14 @@ impl Schedule {
 
 /// Up to a tenth more or less, so that a fleet does not ask its server in step.
 fn jittered(interval: Duration) -> Duration {
+    interval.mul_f64(0.9 + 0.2 * share())
+}
+
+/// A random share, from none to all.
+fn share() -> f64 {
     // The standard library's only source of randomness: the seed of a new hash map.
     let random = u32::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or(u32::MAX);
-    let share = f64::from(random) / f64::from(u32::MAX);
-    interval.mul_f64(0.9 + 0.2 * share)
+    f64::from(random) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]
@@ -141,12 +151,12 @@ mod tests {
         let now = Instant::now();
         let mut schedule = schedule(now);
         for seconds in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
-            assert_eq!(schedule.ended(now, Outcome::Failed, None), None);
+            assert_eq!(schedule.ended(now, Outcome::Failed, None, None), None);
             let wait = schedule.next_poll - now;
             assert!(near(wait, Duration::from_secs(seconds)), "{wait:?} is not near {seconds} s");
         }
-        schedule.ended(now, Outcome::InSync, None);
-        schedule.ended(now, Outcome::Failed, None);
+        schedule.ended(now, Outcome::InSync, None, None);
+        schedule.ended(now, Outcome::Failed, None, None);
         assert!(near(schedule.next_poll - now, FIRST_RETRY), "a success starts it anew");
     }
 
@@ -155,7 +165,7 @@ mod tests {
         let now = Instant::now();
         let mut schedule = schedule(now);
         for outcome in [Outcome::Stalled, Outcome::Guarded, Outcome::Suspended] {
-            schedule.ended(now, outcome, None);
+            schedule.ended(now, outcome, None, None);
             assert!(near(schedule.next_poll - now, 5 * MINUTE));
         }
     }
@@ -165,17 +175,31 @@ mod tests {
         let now = Instant::now();
         let mut schedule = schedule(now);
         let asked = Duration::from_secs(90);
-        assert_eq!(schedule.ended(now, Outcome::Failed, Some(asked)), Some(asked));
+        assert_eq!(schedule.ended(now, Outcome::Failed, Some(asked), None), Some(asked));
         assert_eq!(schedule.next_poll - now, asked);
         let year = Duration::from_secs(31_536_000);
-        assert_eq!(schedule.ended(now, Outcome::Failed, Some(year)), Some(LONGEST_PAUSE));
+        assert_eq!(schedule.ended(now, Outcome::Failed, Some(year), None), Some(LONGEST_PAUSE));
+    }
+
+    #[test]
+    fn what_waits_for_a_sync_window_goes_on_as_it_opens() {
+        let now = Instant::now();
+        let mut schedule = schedule(now);
+        schedule.ended(now, Outcome::Suspended, None, Some(MINUTE));
+        let wait = schedule.next_poll - now;
+        assert!(wait >= MINUTE && wait <= MINUTE + OPENING, "{wait:?}");
+        schedule.ended(now, Outcome::Suspended, None, Some(60 * MINUTE));
+        assert!(near(schedule.next_poll - now, 5 * MINUTE), "a poll comes first, and looks again");
+        let asked = 2 * MINUTE;
+        schedule.ended(now, Outcome::Suspended, Some(asked), Some(MINUTE));
+        assert_eq!(schedule.next_poll - now, asked, "the server's word goes before it");
     }
 
     #[test]
     fn a_recheck_comes_after_its_interval_however_many_polls_there_were() {
         let now = Instant::now();
         let mut schedule = schedule(now);
-        schedule.ended(now + 59 * MINUTE, Outcome::InSync, None);
+        schedule.ended(now + 59 * MINUTE, Outcome::InSync, None, None);
         assert_eq!(schedule.due(now + 60 * MINUTE).collect::<Vec<_>>(), [Trigger::Recheck]);
         assert_eq!(schedule.due(now + 61 * MINUTE).count(), 0);
     }

@@ -28,11 +28,13 @@ pub(crate) fn report(trigger: Trigger, outcome: Outcome) -> PassReport {
         condemned: Vec::new(),
         planted: None,
         quarantined: Vec::new(),
+        overwritten: Vec::new(),
         unowned: Vec::new(),
         error: None,
         signer: None,
         note: None,
         retry_after: None,
+        opens_at: None,
     }
 }
 

@@ -27,6 +27,8 @@ mod authenticity;
 mod bitbucket;
 mod delivery;
 mod followed;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod gitea;
 mod github;
 mod gitlab;

@@ -193,6 +193,9 @@ fn security(f: &mut fmt::Formatter<'_>, style: Style, report: &PassReport) -> fm
         let word = style.paint(Tone::Notice, "quarantined");
         writeln!(f, "  {word} {}: now {} in the state directory", Terminal(&one.path), Terminal(&one.to))?;
     }
+    for one in &report.overwritten {
+        writeln!(f, "  {} {}", style.paint(Tone::Notice, "written"), Terminal(one))?;
+    }
     for one in &report.exceptions {
         let (skill, rule, reason) = (Terminal(&one.skill), Terminal(&one.rule), Terminal(&one.reason));
         writeln!(f, "  {dim} {skill}: {rule} at {}: {reason}", Terminal(&one.path))?;

@@ -87,6 +87,7 @@ impl Product {
             "authorization": null,
             "timeout_ms": 60_000,
             "max_repo_bytes": 1_u64 << 30,
+            "max_object_bytes": 1_u64 << 25,
             "max_memory": 2_u64 << 30,
         });
         let mut stdin = child.stdin.take().expect("its input");

@@ -11,6 +11,7 @@ mod adopt;
 mod at_once;
 mod confirm;
 mod drift;
+mod look;
 mod mount;
 mod place;
 mod rollback;

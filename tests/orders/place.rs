@@ -178,12 +178,17 @@ impl Place {
 
     /// The same where its passes end with this exit code.
     pub(crate) fn serve_with(&self, code: i32, variables: &[(&str, &str)]) -> Service {
+        let service = self.start(variables);
+        until("the service answers", || self.run(&["reconcile", "--wait"]).code == code);
+        service
+    }
+
+    /// A service that was just started.
+    pub(crate) fn start(&self, variables: &[(&str, &str)]) -> Service {
         let log = std::fs::File::create(self.path("log")).expect("a log");
         let mut command = self.command(&["run", "--log-format", "json"]);
         let child = command.envs(variables.iter().copied()).stderr(log).spawn().expect("it starts");
-        let service = Service { child, log: self.path("log") };
-        until("the service answers", || self.run(&["reconcile", "--wait"]).code == code);
-        service
+        Service { child, log: self.path("log") }
     }
 }
 

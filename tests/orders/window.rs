@@ -1,6 +1,8 @@
 //! Sync windows: what git changed waits for them, drift does not, and `--force` is on record.
 
-use crate::place::Place;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::place::{Place, until};
 
 /// Closed at every minute.
 const CLOSED: (&str, &str) = ("SYNC_WINDOW", "deny * * * * * Europe/Berlin for 2m");
@@ -130,4 +132,27 @@ fn diff_shows_a_guard_and_what_would_follow_its_confirmation() {
     place.once(4);
     place.ends(&["confirm", &waiting, "--reason", "meant"], 0);
     assert_eq!(place.audit("confirmed")["body"]["reason"], "meant");
+}
+
+/// A window that is closed now, and opens in so many seconds.
+fn closed_for(seconds: u64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that goes").as_secs();
+    let (minute, hour, lasts) = (now / 60 % 60, now / 3_600 % 24, now % 60 + seconds);
+    format!("deny {minute} {hour} * * * for {lasts}s")
+}
+
+#[test]
+fn a_service_goes_on_as_its_window_opens_and_waits_for_no_poll() {
+    // On a machine that is too busy the window may open before the first pass: then it is a longer one.
+    for seconds in [5, 20, 60] {
+        let (place, _) = Place::with(&["a"]);
+        let _service = place.start(&[("SYNC_WINDOW", &closed_for(seconds)), ("POLL_INTERVAL", "6h")]);
+        until("the window opens", || place.serves("a", "one"));
+        let passes = place.ends(&["history", "-o", "json"], 0).json();
+        let first = passes.as_array().and_then(|rows| rows.last()).expect("a pass").clone();
+        if first["outcome"] == "suspended" {
+            return;
+        }
+    }
+    panic!("no pass met a closed window");
 }

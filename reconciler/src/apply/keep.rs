@@ -76,7 +76,7 @@ impl Staged<'_> {
     }
 
     /// A name that keeps nothing yet: after a database was rebuilt the numbers of passes may repeat.
-    fn free_id(&self, mirror: &Mirror) -> String {
+    pub(super) fn free_id(&self, mirror: &Mirror) -> String {
         let is_free = |id: &String| {
             mirror.git().find_reference(&format!("{DRIFT_REFS}{id}")).is_err()
                 && !self.target.state().join(DISPLACED).join(id).exists()

@@ -1,12 +1,13 @@
 //! Makes a staged plan show: one rename or unlink a step, then the directories durable.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 
 use super::keep::check_unchanged;
+use super::late::{Late, Witness};
 use super::pace::{PACE, left_since};
 use super::stage::{STAGED_SENTINEL, staged_name};
 use super::{
@@ -16,13 +17,28 @@ use crate::cancel::Cancel;
 use crate::observed::{Found, Known, Stamp, StatCache};
 use crate::path::TreePath;
 use crate::plan::{Plan, Step};
+use crate::source::Mirror;
 use crate::volume::{Directory, kind, now_ns};
 
+/// So many files are held open at a time after they lost their names; of more the first are looked at
+/// again at once.
+const WITNESSES: usize = 128;
+
 /// Publishes; what it did before an error is made durable too, since the next pass will find it done.
-pub(super) fn publish(staged: &Staged<'_>, cancel: &Cancel) -> Result<Applied, ApplyError> {
-    let mut publisher = Publisher::new(staged);
+///
+/// `about` is told each file that is replaced or removed, between the last look at it and that.
+pub(super) fn publish(
+    staged: &Staged<'_>,
+    mirror: &Mirror,
+    cancel: &Cancel,
+    late: &mut Vec<Late>,
+    about: &dyn Fn(&TreePath),
+) -> Result<Applied, ApplyError> {
+    let mut publisher = Publisher::new(staged, mirror, about);
     let done = publisher.steps(cancel).and_then(|()| publisher.sentinel());
     let synced = publisher.sync();
+    publisher.settle(0);
+    late.append(&mut publisher.late);
     let written = staged.written.iter().map(|written| &written.path);
     staged.target.recent().remember(written.chain(publisher.unlinked.iter().copied()));
     done.and(synced)?;
@@ -40,12 +56,19 @@ struct Publisher<'s> {
     /// The paths at which nothing stands any more.
     freed: HashSet<&'s TreePath>,
     unlinked: Vec<&'s TreePath>,
+    mirror: &'s Mirror,
+    about: &'s dyn Fn(&TreePath),
+    /// The files that lost their names lately.
+    witnesses: VecDeque<Witness<'s>>,
+    late: Vec<Late>,
 }
 
 impl<'s> Publisher<'s> {
-    fn new(staged: &'s Staged<'s>) -> Self {
-        let (touched, freed) = (BTreeSet::new(), HashSet::new());
-        Self { staged, start: Instant::now(), parent: None, touched, freed, unlinked: Vec::new() }
+    fn new(staged: &'s Staged<'s>, mirror: &'s Mirror, about: &'s dyn Fn(&TreePath)) -> Self {
+        let start = Instant::now();
+        let (parent, touched, freed, unlinked) = Default::default();
+        let (witnesses, late) = Default::default();
+        Self { staged, start, parent, touched, freed, unlinked, mirror, about, witnesses, late }
     }
 
     fn steps(&mut self, cancel: &Cancel) -> Result<(), ApplyError> {
@@ -99,14 +122,17 @@ impl<'s> Publisher<'s> {
     }
 
     fn publish_file(&mut self, index: usize, path: &'s TreePath) -> Result<(), ApplyError> {
-        let staged = self.staged;
+        let (staged, about) = (self.staged, self.about);
         let (expected, start, name) = (self.expected(path), self.start, staged_name(index));
         let parent = self.parent(path)?;
         let now = paced(staged, start, parent, path)?;
+        let mut witness = None;
         let renamed = match (expected, now) {
             (Some(Found::Directory), Some(_)) => return Err(ApplyError::Occupied { path: path.clone() }),
             (Some(found), Some(now)) => {
                 check_unchanged(Some(found), &now, parent, path)?;
+                witness = Witness::hold(parent, path, expected, &now)?;
+                about(path);
                 staged.staging.directory.rename(&name, parent, path.file_name())
             }
             // Gone since the look: what is wanted there is what was wanted.
@@ -117,6 +143,7 @@ impl<'s> Publisher<'s> {
             Errno::EXIST | Errno::ISDIR | Errno::NOTEMPTY => ApplyError::raced(path),
             other => failed(|| format!("rename staged file over `{path}`"))(other),
         })?;
+        self.watch(witness);
         self.touched.insert(parent_of(path));
         Ok(())
     }
@@ -144,10 +171,14 @@ impl<'s> Publisher<'s> {
         let Some(vacate) = staged.vacate.get(&index).filter(|vacate| !matches!(vacate, Vacate::Later)) else {
             return Ok(());
         };
-        let expected = self.expected(path);
+        let (expected, about) = (self.expected(path), self.about);
         let parent = self.parent(path)?;
         let now = look(parent, path)?.ok_or_else(|| ApplyError::raced(path))?;
         check_unchanged(expected, &now, parent, path)?;
+        // What is moved aside goes on living there.
+        let goes = expected.filter(|_| matches!(vacate, Vacate::Discard));
+        let witness = Witness::hold(parent, path, goes, &now)?;
+        about(path);
         let moved = match (vacate, &staged.displaced) {
             (Vacate::Remove, _) => parent.remove(path.file_name()),
             (Vacate::Displace(id), Some(displaced)) => parent.rename_new(path.file_name(), displaced, id),
@@ -160,22 +191,26 @@ impl<'s> Publisher<'s> {
             Errno::NOENT | Errno::NOTEMPTY => ApplyError::raced(path),
             other => failed(|| format!("move `{path}` aside"))(other),
         })?;
+        self.watch(witness);
         self.gone(path);
         Ok(())
     }
 
     fn remove(&mut self, path: &'s TreePath) -> Result<(), ApplyError> {
-        let expected = self.expected(path);
+        let (expected, about) = (self.expected(path), self.about);
         let Some(parent) = self.remaining_parent(path)? else { return Ok(()) };
         let Some(now) = look(parent, path)? else { return Ok(()) };
         if kind(&now) == FileType::Directory {
             return Err(ApplyError::raced(path));
         }
         check_unchanged(expected, &now, parent, path)?;
+        let witness = Witness::hold(parent, path, expected, &now)?;
+        about(path);
         match parent.unlink(path.file_name()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(errno) => return Err(failed(|| format!("unlink `{path}`"))(errno)),
         }
+        self.watch(witness);
         self.unlinked.push(path);
         self.gone(path);
         Ok(())
@@ -191,6 +226,20 @@ impl<'s> Publisher<'s> {
             Err(errno) => return Err(failed(|| format!("remove the directory `{path}`"))(errno)),
         }
         Ok(())
+    }
+
+    /// Holds on to a file that lost its name, until all is published.
+    fn watch(&mut self, witness: Option<Witness<'s>>) {
+        self.witnesses.extend(witness);
+        self.settle(WITNESSES);
+    }
+
+    /// Looks at the files that lost their names again, until so many are left.
+    fn settle(&mut self, left: usize) {
+        while self.witnesses.len() > left {
+            let late = self.witnesses.pop_front().and_then(|one| one.settle(self.staged, self.mirror));
+            self.late.extend(late);
+        }
     }
 
     /// Notes that nothing stands at a path any more, nor below it.

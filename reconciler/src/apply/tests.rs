@@ -1,6 +1,7 @@
 //! Stories of one volume: what git wants, what somebody did there, and what a pass makes of it.
 
 mod converging;
+mod late;
 mod publishing;
 mod racing;
 
@@ -138,7 +139,7 @@ impl World {
         let decided = self.decide(files);
         let staged = self.stage(&decided)?;
         let kept = staged.kept().to_vec();
-        let applied = staged.publish(&Cancel::new())?;
+        let applied = staged.publish(&self.mirror, &Cancel::new(), &mut Vec::new())?;
         self.known.extend(decided.observed.known);
         self.known.extend(applied.known);
         self.inventory = decided.plan.next.clone();

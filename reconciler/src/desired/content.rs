@@ -4,13 +4,10 @@ use std::path::PathBuf;
 
 use git2::ErrorCode;
 
-use crate::ids::{BlobId, TreeId};
+use crate::ids::{BlobId, CommitId, TreeId};
 use crate::report::Remedy;
+use crate::source::Limits;
 use crate::tree::FileMode;
-
-/// The largest tree object that is parsed (32 MiB, some half a million names): a larger one is an
-/// attack on the memory of whoever opens it.
-const MAX_TREE_BYTES: usize = 32 << 20;
 
 /// The objects of a repository, read by id.
 pub trait Content {
@@ -94,6 +91,21 @@ pub enum ContentError {
         /// What is wrong with it.
         why: String,
     },
+    /// It takes more memory to open than one may.
+    #[error(
+        "the {kind} {id} has {size} bytes, and MAX_OBJECT_BYTES lets {most} be opened; raise it if the repository \
+         is to be trusted, or spread what it lists over several directories"
+    )]
+    TooLarge {
+        /// The object.
+        id: git2::Oid,
+        /// What it is.
+        kind: git2::ObjectType,
+        /// Its size in bytes.
+        size: u64,
+        /// The largest size that is opened.
+        most: u64,
+    },
     /// The mirror could not be read.
     #[error("cannot read git object {id} from the mirror; it is tried again")]
     Git {
@@ -116,30 +128,74 @@ impl ContentError {
     /// Who must act.
     pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Missing { .. } | Self::Malformed { .. } => Remedy::Person,
+            Self::Missing { .. } | Self::Malformed { .. } | Self::TooLarge { .. } => Remedy::Person,
             Self::Git { .. } | Self::File { .. } => Remedy::Retry(None),
         }
     }
 }
 
-impl Content for git2::Repository {
+/// The objects of a repository of which no tree is opened that is larger than allowed: a pack of a few
+/// kilobytes can hold one that fills the memory of whoever opens it.
+#[derive(Clone, Copy)]
+pub struct Objects<'a> {
+    git: &'a git2::Repository,
+    most: u64,
+}
+
+impl<'a> Objects<'a> {
+    /// Those of a repository; `most` is in bytes (`MAX_OBJECT_BYTES`).
+    pub fn of(git: &'a git2::Repository, most: u64) -> Self {
+        Self { git, most }
+    }
+
+    /// The tree of a commit.
+    pub(super) fn top(&self, commit: CommitId) -> Result<TreeId, git2::Error> {
+        Ok(self.git.find_commit(commit.oid())?.tree_id().into())
+    }
+}
+
+/// With the limit that holds where none is set.
+impl<'a> From<&'a git2::Repository> for Objects<'a> {
+    fn from(git: &'a git2::Repository) -> Self {
+        Self::of(git, Limits::default().max_object_bytes)
+    }
+}
+
+impl Content for Objects<'_> {
     fn tree(&self, id: TreeId) -> Result<Vec<Entry>, ContentError> {
         let id = id.oid();
-        header(self, id, git2::ObjectType::Tree, MAX_TREE_BYTES)?;
-        let tree = self.find_tree(id).map_err(|error| failed(id, error))?;
+        let size = size(self.git, id, git2::ObjectType::Tree)?;
+        if size > self.most {
+            let kind = git2::ObjectType::Tree;
+            return Err(ContentError::TooLarge { id, kind, size, most: self.most });
+        }
+        let tree = self.git.find_tree(id).map_err(|error| failed(id, error))?;
         tree.iter().map(|entry| parse_entry(id, &entry)).collect()
     }
 
     fn read(&self, id: BlobId) -> Result<Vec<u8>, ContentError> {
         let id = id.oid();
-        header(self, id, git2::ObjectType::Blob, usize::MAX)?;
-        let blob = self.find_blob(id).map_err(|error| failed(id, error))?;
+        size(self.git, id, git2::ObjectType::Blob)?;
+        let blob = self.git.find_blob(id).map_err(|error| failed(id, error))?;
         Ok(blob.content().to_vec())
     }
 
     fn size(&self, id: BlobId) -> Result<u64, ContentError> {
-        let size = header(self, id.oid(), git2::ObjectType::Blob, usize::MAX)?;
-        Ok(u64::try_from(size).unwrap_or(u64::MAX))
+        size(self.git, id.oid(), git2::ObjectType::Blob)
+    }
+}
+
+impl Content for git2::Repository {
+    fn tree(&self, id: TreeId) -> Result<Vec<Entry>, ContentError> {
+        Objects::from(self).tree(id)
+    }
+
+    fn read(&self, id: BlobId) -> Result<Vec<u8>, ContentError> {
+        Objects::from(self).read(id)
+    }
+
+    fn size(&self, id: BlobId) -> Result<u64, ContentError> {
+        Objects::from(self).size(id)
     }
 }
 
@@ -153,19 +209,15 @@ fn parse_entry(tree: git2::Oid, entry: &git2::TreeEntry<'_>) -> Result<Entry, Co
     Ok(Entry { name, kind: EntryKind::of_mode(mode, entry.id()) })
 }
 
-/// The size of an object that is of the kind expected and no larger than `most`.
-fn header(
-    git: &git2::Repository,
-    id: git2::Oid,
-    expected: git2::ObjectType,
-    most: usize,
-) -> Result<usize, ContentError> {
+/// The size of an object that is of the kind expected, in bytes.
+fn size(git: &git2::Repository, id: git2::Oid, expected: git2::ObjectType) -> Result<u64, ContentError> {
     let read = git.odb().and_then(|odb| odb.read_header(id));
-    let malformed = |why| Err(ContentError::Malformed { id, why });
     match read.map_err(|error| failed(id, error))? {
-        (_, kind) if kind != expected => malformed(format!("it is a {kind} where a {expected} should be")),
-        (size, _) if size > most => malformed(format!("it has {size} bytes; {most} is the most")),
-        (size, _) => Ok(size),
+        (size, kind) if kind == expected => Ok(u64::try_from(size).unwrap_or(u64::MAX)),
+        (_, kind) => {
+            let why = format!("it is a {kind} where a {expected} should be");
+            Err(ContentError::Malformed { id, why })
+        }
     }
 }
 
@@ -242,6 +294,18 @@ mod tests {
         assert!(matches!(git.read(tree.into()), Err(ContentError::Malformed { .. })));
         let nowhere = git2::Oid::from_str(&"1".repeat(40)).unwrap();
         assert!(matches!(git.size(nowhere.into()), Err(ContentError::Missing { .. })));
+    }
+
+    #[test]
+    fn a_tree_that_is_too_large_is_not_opened_and_the_setting_is_named() {
+        let (_directory, git) = repository();
+        let tree = raw_tree(&git, &[("100644", b"a"), ("100644", b"b")]);
+        assert_eq!(Objects::of(&git, 60).tree(tree).unwrap().len(), 2);
+        let error = Objects::of(&git, 57).tree(tree).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with(&format!("the tree {tree} has 58 bytes")), "{text}");
+        assert!(text.contains("MAX_OBJECT_BYTES lets 57 be opened; raise it"), "{text}");
+        assert_eq!(error.remedy(), Remedy::Person);
     }
 
     #[test]

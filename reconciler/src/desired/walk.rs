@@ -151,7 +151,7 @@ impl Shape {
         let entries = match content.tree(tree) {
             Ok(entries) => entries,
             // It may be one, and is held for what is wrong with it; the others go on.
-            Err(ContentError::Malformed { .. }) => return Ok(Self::Skill),
+            Err(ContentError::Malformed { .. } | ContentError::TooLarge { .. }) => return Ok(Self::Skill),
             Err(source) => return Err(DesiredError::Content { path: shown(path), source }),
         };
         if entries.iter().any(is_skill_file) {

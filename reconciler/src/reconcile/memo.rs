@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::pass::{Pass, timed};
 use super::verdicts::Layered;
 use super::{Engine, PassError};
+use crate::desired::Objects;
 use crate::ids::CommitId;
 use crate::observed::{Asked, StatCache};
 use crate::options::OnCondemned;
@@ -79,7 +80,8 @@ impl Engine {
         timed(&mut stages.judge, || {
             let (served, law) = (&self.inventory.skills, &self.law);
             let mut cache = Layered::new(&mut self.verdicts, &mut self.record);
-            let mut judged = verdict::judge(&desired, self.mirror.git(), served, law, &mut cache)?;
+            let objects = Objects::of(self.mirror.git(), self.options.source.limits.max_object_bytes);
+            let mut judged = verdict::judge(&desired, &objects, served, law, &mut cache)?;
             if self.options.on_condemned == OnCondemned::Remove {
                 judged.take_off_condemned();
             }

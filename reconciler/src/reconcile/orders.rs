@@ -7,7 +7,7 @@ use super::pass::{Pass, timed};
 use super::{APPLIED, Engine, HISTORY, PassError};
 use crate::apply;
 use crate::cancel::Cancel;
-use crate::desired::{self, Desired};
+use crate::desired::{self, Desired, Objects};
 use crate::guard::{self, Guard, Passage};
 use crate::ids::{CommitId, PassId, Timestamp};
 use crate::orders::{
@@ -299,7 +299,8 @@ impl Engine {
         let applied = self.record.last_applied()?.is_some_and(|applied| applied.commit == commit);
         let may_be_empty = orders.confirms(commit) || (applied && self.inventory.skills.is_empty());
         let selection = &self.options.selection;
-        match desired::read(self.mirror.git(), commit, selection, &mut self.memory) {
+        let objects = Objects::of(self.mirror.git(), self.options.source.limits.max_object_bytes);
+        match desired::read(objects, commit, selection, &mut self.memory) {
             Ok(mut desired) => {
                 desired.emptied = may_be_empty;
                 Ok(desired)

@@ -5,13 +5,16 @@ use std::time::{Duration, Instant};
 
 use super::memo::Ruling;
 use super::{Engine, PassError, held};
+use crate::apply::Late;
 use crate::finding::Held;
 use crate::ids::{CommitId, PassId, SkillId, Timestamp};
 use crate::observed::{Observed, StatCache, Unowned};
 use crate::orders::{Orders, Seen};
 use crate::plan::{Plan, SkillChange};
 use crate::record::{AppliedSource, CommitFacts, End, Person};
-use crate::report::{Condemned, Diff, Outcome, PassReport, Quarantined, Remedy, StagesMs, error_text};
+use crate::report::{
+    Condemned, Diff, Outcome, Overwritten, PassReport, Quarantined, Remedy, StagesMs, error_text,
+};
 use crate::source::Signer;
 use crate::tree::Skills;
 use crate::trigger::Trigger;
@@ -42,6 +45,8 @@ pub(super) struct Pass {
     /// What is planted on the volume; none where nobody looked.
     pub(super) planted: Option<Vec<Unowned>>,
     pub(super) quarantined: Vec<Quarantined>,
+    /// What was written to while it was replaced.
+    pub(super) overwritten: Vec<Overwritten>,
     /// Whether the sentinel on the volume names it.
     pub(super) signed: bool,
     /// Whether nobody had to look: all is as the last pass found it.
@@ -79,6 +84,7 @@ impl Pass {
             unpublished: Vec::new(),
             planted: None,
             quarantined: Vec::new(),
+            overwritten: Vec::new(),
             signed: false,
             is_quiet: false,
             clock: Instant::now(),
@@ -95,6 +101,12 @@ impl Pass {
         let conflicts = self.step.iter().flat_map(|step| &step.plan.conflicts);
         let judged = self.judged().into_iter().flat_map(|judged| &judged.held);
         judged.map(|held| &held.skill).chain(conflicts.map(|conflict| &conflict.skill))
+    }
+
+    /// Notes what was written to while it was replaced.
+    pub(super) fn note_late(&mut self, late: Vec<Late>) {
+        let overwritten = |Late { path, kept }| Overwritten { path, drift: kept.map(|kept| kept.id) };
+        self.overwritten.extend(late.into_iter().map(overwritten));
     }
 
     /// How long it has run, in milliseconds.
@@ -234,11 +246,16 @@ impl Engine {
             condemned: self.condemned(pass),
             planted: pass.planted.clone(),
             quarantined: pass.quarantined.clone(),
+            overwritten: pass.overwritten.clone(),
             unowned: done.map(|step| step.plan.unowned.clone()).unwrap_or_default(),
             signer: pass.signer.clone(),
             note: pass.note.clone(),
             error: result.as_ref().err().map(|error| error_text(error)),
             retry_after: None,
+            opens_at: match result {
+                Err(PassError::WindowClosed(window)) => window.closed.until,
+                _ => None,
+            },
         }
     }
 

@@ -29,7 +29,11 @@ impl Engine {
         let staged = apply::stage(target, &self.mirror, order, cancel)?;
         self.mirror.sync()?;
         self.record.intend(pass.id, &source, &plan, &self.inventory.skills, staged.kept())?;
-        staged.publish(cancel)?;
+        let mut late = Vec::new();
+        let published = staged.publish(&self.mirror, cancel, &mut late);
+        self.record.keep_late(pass.id, &plan, &late)?;
+        pass.note_late(late);
+        published?;
         self.pin(revision, &plan.next)?;
         let (at, inventory) = (Timestamp::now(), &self.inventory.skills);
         self.record.unpublished(&Unpublished { pass: pass.id, at, revision, plan: &plan, inventory })?;

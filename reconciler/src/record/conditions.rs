@@ -130,17 +130,20 @@ fn after(end: &End<'_>, repeated: &[String]) -> Vec<Condition> {
         all.push(condition(ConditionType::Ready, reason == "Converged", reason, message));
     }
     if report.outcome.is_converged() {
-        let (reason, message) = drift(drifted(end), repeated);
+        let (reason, message) = match &report.overwritten[..] {
+            [] => drift(drifted(end), repeated),
+            overwritten => ("WrittenWhileReplaced", names(overwritten.iter().map(ToString::to_string), "; ")),
+        };
         all.push(condition(ConditionType::Drifting, !message.is_empty(), reason, message));
     }
     // Only a pass that judged knows.
     if end.findings.is_some() {
-        let named = names(report.condemned.iter().map(|one| one.skill.as_str()));
+        let named = names(report.condemned.iter().map(|one| one.skill.as_str()), ", ");
         let message = format!("today's rules would hold what is served of {named}");
         all.push(found(ConditionType::Condemned, &report.condemned, message, since));
     }
     if let Some(planted) = &report.planted {
-        let named = names(planted.iter().map(|one| one.path.as_str()));
+        let named = names(planted.iter().map(|one| one.path.as_str()), ", ");
         let message = format!("not put there by skill-sync, and an agent would load it: {named}");
         all.push(found(ConditionType::Planted, planted, message, since));
     }
@@ -156,11 +159,11 @@ fn found<T>(kind: ConditionType, what: &[T], message: String, since: Timestamp) 
     Condition { kind, status, reason, message, since }
 }
 
-/// The first names of a list.
-fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
+/// The first of a list.
+fn names(all: impl Iterator<Item = impl Into<String>>, between: &str) -> String {
     let mut all = all.fuse();
-    let first: Vec<&str> = all.by_ref().take(NAMED).collect();
-    format!("{}{}", first.join(", "), if all.next().is_some() { ", …" } else { "" })
+    let first: Vec<String> = all.by_ref().take(NAMED).map(Into::into).collect();
+    format!("{}{}", first.join(between), if all.next().is_some() { ", …" } else { "" })
 }
 
 fn drift(drifted: usize, repeated: &[String]) -> (&'static str, String) {

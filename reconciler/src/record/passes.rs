@@ -11,7 +11,7 @@ use super::{CommitFacts, End, column, ended_at, held};
 use crate::ids::{CommitId, Digest, PassId, Timestamp};
 use crate::plan::SkillAction;
 use crate::policy::Excepted;
-use crate::report::{Condemned, Outcome, PassReport};
+use crate::report::{Condemned, Outcome, Overwritten, PassReport};
 use crate::source::Signer;
 use crate::trigger::Trigger;
 
@@ -212,6 +212,8 @@ struct PassBody<'a> {
     exceptions: &'a [Excepted],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     condemned: &'a [Condemned],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    overwritten: &'a [Overwritten],
     #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<&'a CommitFacts>,
 }
@@ -265,11 +267,24 @@ pub(super) fn record(db: &Connection, audit: &mut Appender<'_>, end: &End<'_>) -
     }
     if is_new || end.changed() {
         let (outcome, trigger, counts) = (report.outcome, report.trigger, Counts::of(end));
-        let (exceptions, condemned) = (&report.exceptions, &report.condemned);
+        let (exceptions, condemned, overwritten) =
+            (&report.exceptions[..], &report.condemned[..], &report.overwritten[..]);
         let (signer, commit) = (report.signer.as_ref(), end.commit);
-        let body =
-            PassBody { outcome, revision, trigger, counts, error, signer, exceptions, condemned, commit };
-        audit.append(Kind::Pass, &body)?;
+        audit.append(
+            Kind::Pass,
+            &PassBody {
+                outcome,
+                revision,
+                trigger,
+                counts,
+                error,
+                signer,
+                exceptions,
+                condemned,
+                overwritten,
+                commit,
+            },
+        )?;
     }
     Ok(())
 }

@@ -155,11 +155,13 @@ fn report(pass: PassId, outcome: Outcome, started_at: Timestamp) -> PassReport {
         condemned: Vec::new(),
         planted: None,
         quarantined: Vec::new(),
+        overwritten: Vec::new(),
         unowned: Vec::new(),
         error: None,
         signer: None,
         note: None,
         retry_after: None,
+        opens_at: None,
     }
 }
 

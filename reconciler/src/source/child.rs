@@ -48,6 +48,8 @@ pub(super) struct Request {
     pub(super) timeout_ms: u64,
     /// How large the mirror may get, in bytes.
     pub(super) max_repo_bytes: u64,
+    /// How large an object may be that is opened, in bytes.
+    pub(super) max_object_bytes: u64,
     /// How much memory the child may take, in bytes.
     pub(super) max_memory: u64,
 }

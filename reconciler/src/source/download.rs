@@ -31,10 +31,6 @@ const NO_SHALLOW: &str = "doesn't support shallow";
 /// The longest text of a server that an error repeats, in characters.
 pub(super) const MAX_FOREIGN: usize = 300;
 
-/// The largest commit, annotated tag and top tree that are taken, in bytes (32 MiB): a pack of a few
-/// kilobytes can hold one that fills the memory of whoever opens it, the parent's among them.
-const MAX_OBJECT_BYTES: usize = 32 << 20;
-
 /// One fetch, in the process that is there for it.
 struct Download<'a> {
     request: &'a Request,
@@ -240,15 +236,17 @@ impl Download<'_> {
         }
     }
 
-    /// Refuses an object that is too large to be opened, without opening it.
+    /// Refuses an object that is too large to be opened, without opening it: the memory that it would fill
+    /// is the parent's too.
     fn check_size(&self, id: Oid) -> Result<(), FetchError> {
         let header = self.mirror.odb().and_then(|odb| odb.read_header(id));
         let (bytes, kind) = header.map_err(|e| self.failure(&e))?;
-        if bytes <= MAX_OBJECT_BYTES {
+        let (bytes, limit) = (u64::try_from(bytes).unwrap_or(u64::MAX), self.request.max_object_bytes);
+        if bytes <= limit {
             return Ok(());
         }
-        let detail = format!("the {kind} {id} has {bytes} bytes, and {MAX_OBJECT_BYTES} are the most");
-        Err(FetchError::Broken { url: self.request.url.clone(), detail })
+        let (url, object) = (self.request.url.clone(), format!("{kind} {id}"));
+        Err(FetchError::ObjectTooLarge { url, object, bytes, limit })
     }
 
     fn point_tip(&self, commit: CommitId) -> Result<(), FetchError> {

@@ -157,6 +157,12 @@ pub enum FetchError {
         "the repository {url} is larger than MAX_REPO_BYTES ({limit} bytes); raise it, or make it smaller"
     )]
     TooLarge { url: String, limit: u64 },
+    /// What is followed is, or begins with, an object that is too large to be opened.
+    #[error(
+        "the {object} of {url} has {bytes} bytes, and MAX_OBJECT_BYTES lets {limit} be opened; raise it if the \
+         repository is to be trusted, or spread the directory over several"
+    )]
+    ObjectTooLarge { url: String, object: String, bytes: u64, limit: u64 },
     /// A list of references without end.
     #[error(
         "{url} lists references without end: more than {limit} bytes of them; it is no honest git server"
@@ -209,6 +215,7 @@ impl FetchError {
             | Self::Status { .. }
             | Self::NotGit { .. }
             | Self::TooLarge { .. }
+            | Self::ObjectTooLarge { .. }
             | Self::EndlessList { .. }
             | Self::Memory { .. } => Remedy::Person,
             Self::RateLimited { wait_ms, .. } | Self::Server { wait_ms, .. } => {

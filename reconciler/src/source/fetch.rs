@@ -119,6 +119,7 @@ fn request(source: &Source, mirror: Option<&Path>, timeout: Duration) -> Result<
         helper: source.child.get(1..).unwrap_or_default().to_vec(),
         timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
         max_repo_bytes: limits.max_repo_bytes,
+        max_object_bytes: limits.max_object_bytes,
         max_memory: limits.max_memory,
     })
 }

@@ -101,6 +101,9 @@ pub struct Limits {
     pub clone_timeout: Duration,
     /// The mirror, in bytes (`MAX_REPO_BYTES`).
     pub max_repo_bytes: u64,
+    /// A commit, an annotated tag or a directory's list that is opened, in bytes (`MAX_OBJECT_BYTES`): a pack
+    /// of a few kilobytes can hold one that fills the memory of whoever opens it.
+    pub max_object_bytes: u64,
     /// The memory of the child, in bytes of data (`MAX_FETCH_MEMORY`; `RLIMIT_DATA`: mapped packs do not
     /// count).
     pub max_memory: u64,
@@ -112,6 +115,7 @@ impl Default for Limits {
             fetch_timeout: Duration::from_secs(2 * 60),
             clone_timeout: Duration::from_secs(30 * 60),
             max_repo_bytes: 10 << 30,
+            max_object_bytes: 32 << 20,
             max_memory: 2 << 30,
         }
     }

@@ -173,6 +173,20 @@ fn resolved(path: &Path) -> PathBuf {
     }
 }
 
+/// Whether anything has that name; what cannot be looked at may.
+pub(super) fn is_there(path: &Path) -> bool {
+    !matches!(rustix::fs::lstat(path), Err(Errno::NOENT | Errno::NOTDIR))
+}
+
+/// Opens the target, else the nearest directory above it that is there.
+pub(super) fn open_nearest(target: &Path) -> Result<Directory, TargetError> {
+    if is_there(target) {
+        return open(target, "SKILLS_DIR");
+    }
+    let above = resolved(existing(target));
+    Directory::open(&above).map_err(TargetError::io("open", &above))
+}
+
 /// Opens the target, made with what is missing above it.
 pub(super) fn open_target(target: &Path) -> Result<Directory, TargetError> {
     make(target, PUBLIC)?;
@@ -182,18 +196,12 @@ pub(super) fn open_target(target: &Path) -> Result<Directory, TargetError> {
 /// Opens the state directory, made where it is missing, on the target's file system and closed to
 /// everyone else.
 pub(super) fn open_state(state: &Path, target: &Path, opened: &Directory) -> Result<Directory, TargetError> {
-    let other = || TargetError::OtherFileSystem { target: target.to_owned(), state: state.to_owned() };
-    let failed = |path: &Path| TargetError::io("look at", path);
-    let device = opened.stat().map_err(failed(target))?.st_dev;
-    let above = existing(state);
-    if rustix::fs::stat(above).map_err(failed(above))?.st_dev != device {
-        return Err(other());
-    }
+    let device = check_file_system(state, target, opened)?;
     make(state, PRIVATE)?;
     let directory = open(state, "STATE_DIR")?;
-    let stat = directory.stat().map_err(failed(state))?;
+    let stat = directory.stat().map_err(TargetError::io("look at", state))?;
     if stat.st_dev != device || mount(&directory) != mount(opened) {
-        return Err(other());
+        return Err(other_file_system(state, target));
     }
     if permissions(&stat) != PRIVATE {
         let private = Mode::from_raw_mode(PRIVATE);
@@ -201,6 +209,19 @@ pub(super) fn open_state(state: &Path, target: &Path, opened: &Directory) -> Res
             .map_err(TargetError::io("make private the state directory", state))?;
     }
     Ok(directory)
+}
+
+/// Refuses a state directory that is, or would be made, on another file system than the target, of which
+/// `opened` is the directory itself or the nearest above it. Gives their device.
+pub(super) fn check_file_system(state: &Path, target: &Path, opened: &Directory) -> Result<u64, TargetError> {
+    let device = opened.stat().map_err(TargetError::io("look at", target))?.st_dev;
+    let above = existing(state);
+    let state_device = rustix::fs::stat(above).map_err(TargetError::io("look at", above))?.st_dev;
+    if state_device == device { Ok(device) } else { Err(other_file_system(state, target)) }
+}
+
+fn other_file_system(state: &Path, target: &Path) -> TargetError {
+    TargetError::OtherFileSystem { target: target.to_owned(), state: state.to_owned() }
 }
 
 /// The mount that a directory is reached by: two mounts of one file system take no rename between

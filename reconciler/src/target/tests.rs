@@ -2,6 +2,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use super::*;
+use crate::report::Remedy;
 
 fn open(root: &Path, target: &str, state: &str) -> Result<Target, TargetError> {
     Target::open(&root.join(target), &root.join(state), false, Duration::ZERO, &Cancel::new())
@@ -231,4 +232,46 @@ fn a_state_directory_serves_one_target_and_goes_with_it_where_it_is_moved() {
     fs::write(root.path().join("moved/state/target"), "").expect("emptied, as by a power cut");
     drop(open(root.path(), "moved/skills", "moved/state").expect("written anew"));
     assert_eq!(fs::read(root.path().join("moved/state/target")).expect("there"), b"skills");
+}
+
+fn looked(root: &Path, target: &str, state: &str) -> Result<Ground, TargetError> {
+    Target::look(&root.join(target), &root.join(state), false, &Cancel::new())
+}
+
+#[test]
+fn a_look_makes_neither_target_nor_state_directory() {
+    let root = root();
+    assert!(matches!(looked(root.path(), "data/skills", "data/state").expect("looked"), Ground::Nothing));
+    assert_eq!(fs::read_dir(root.path()).expect("listed").count(), 0);
+    drop(open(root.path(), "data/skills", "data/state").expect("opened"));
+    let both = looked(root.path(), "data/skills", "data/state").expect("looked");
+    assert!(matches!(both, Ground::Target(_)));
+    assert!(matches!(looked(root.path(), "data/skills", "data/state"), Err(TargetError::Held { .. })));
+    drop(both);
+    fs::remove_dir(root.path().join("data/skills")).expect("removed");
+    let state = looked(root.path(), "data/skills", "data/state").expect("looked");
+    assert!(matches!(state, Ground::State(_)));
+    let error = looked(root.path(), "data/skills", "data/state").expect_err("the state directory is locked");
+    assert!(matches!(error, TargetError::Held { .. }), "{error:?}");
+    assert!(!root.path().join("data/skills").exists());
+}
+
+#[test]
+fn a_look_refuses_what_a_pass_would_refuse() {
+    let root = root();
+    fs::write(root.path().join("file"), "").expect("written");
+    let error = looked(root.path(), "file", "state").expect_err("refused");
+    assert!(error.to_string().contains("is a file, not a directory"), "{error}");
+    let error = looked(root.path(), "skills", "skills/state").expect_err("refused");
+    assert!(matches!(error, TargetError::Overlap { .. }), "{error:?}");
+    drop(open(root.path(), "skills", "state").expect("opened"));
+    let error = looked(root.path(), "other", "state").expect_err("refused");
+    assert!(matches!(error, TargetError::OtherTarget { .. }), "{error:?}");
+    if let Some(elsewhere) = elsewhere(root.path()) {
+        let state = elsewhere.path().join("state");
+        let error = Target::look(&root.path().join("new"), &state, false, &Cancel::new());
+        assert!(matches!(error, Err(TargetError::OtherFileSystem { .. })), "{error:?}");
+        assert!(!state.exists());
+    }
+    assert!(!root.path().join("new").exists() && !root.path().join("other").exists());
 }

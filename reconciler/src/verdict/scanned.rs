@@ -55,10 +55,14 @@ fn shown_file<'a>(
 }
 
 impl JudgeError {
-    /// The error of an object of the skill that breaks git's format: that is the skill's fault.
+    /// The error of an object of the skill that breaks git's format, or is too large to be opened: that is
+    /// the skill's fault.
     pub(super) fn malformed(&self) -> Option<&ContentError> {
         match self {
-            Self::Content { source: source @ ContentError::Malformed { .. }, .. } => Some(source),
+            Self::Content {
+                source: source @ (ContentError::Malformed { .. } | ContentError::TooLarge { .. }),
+                ..
+            } => Some(source),
             _ => None,
         }
     }

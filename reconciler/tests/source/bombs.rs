@@ -209,8 +209,10 @@ fn a_pack_bomb_is_refused_before_anything_of_it_is_in_memory() {
     let world = confined(&server);
     let error = world.refused();
     let text = error.to_string();
-    assert!(matches!(error, FetchError::Broken { .. }), "{error:?}");
-    assert!(text.contains("has 134217728 bytes"), "{text}");
+    assert!(matches!(error, FetchError::ObjectTooLarge { .. }), "{error:?}");
+    assert_eq!(error.remedy(), Remedy::Person);
+    let named = format!("the tree {tree} of {}/skills.git has 134217728 bytes", server.url);
+    assert!(text.contains(&named) && text.contains("MAX_OBJECT_BYTES lets 33554432 be opened"), "{text}");
     assert!(on_disk(&world.mirror_path()) < 9 * MIB && !world.mirror().has_history());
 }
 

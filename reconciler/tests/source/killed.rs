@@ -103,7 +103,7 @@ fn a_child_dies_with_its_parent() {
     let mut parent = String::new();
     output.read_line(&mut parent).unwrap();
     let request = format!(
-        r#"{{"parent":{},"mirror":{{"Unix":{:?}}},"url":"{}/r.git","reference":"HEAD","authorization":null,"timeout_ms":600000,"max_repo_bytes":1000,"max_memory":1000000000}}"#,
+        r#"{{"parent":{},"mirror":{{"Unix":{:?}}},"url":"{}/r.git","reference":"HEAD","authorization":null,"timeout_ms":600000,"max_repo_bytes":1000,"max_object_bytes":1000,"max_memory":1000000000}}"#,
         parent.trim(),
         world.mirror_path().as_os_str().as_encoded_bytes(),
         server.url,
@@ -127,7 +127,7 @@ fn a_child_whose_parent_is_another_does_nothing() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let request = r#"{"parent":1,"mirror":{"Unix":[47]},"url":"/x","reference":"HEAD","authorization":null,"timeout_ms":1,"max_repo_bytes":1,"max_memory":1000000000}"#;
+    let request = r#"{"parent":1,"mirror":{"Unix":[47]},"url":"/x","reference":"HEAD","authorization":null,"timeout_ms":1,"max_repo_bytes":1,"max_object_bytes":1,"max_memory":1000000000}"#;
     child.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();
     let output = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
     assert!(output.contains("its parent is gone"), "{output}");

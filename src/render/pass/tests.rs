@@ -26,11 +26,13 @@ fn report(outcome: Outcome) -> PassReport {
         condemned: Vec::new(),
         planted: None,
         quarantined: Vec::new(),
+        overwritten: Vec::new(),
         unowned: Vec::new(),
         error: None,
         signer: None,
         note: None,
         retry_after: None,
+        opens_at: None,
     }
 }
 

@@ -47,7 +47,8 @@ fn modes_are_those_of_git_whatever_the_umask() {
         let decided = world.decide(&PDF);
         // Objects of the mirror are libgit2's to write.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(umask));
-        world.stage(&decided).expect("staged").publish(&Cancel::new()).expect("published");
+        let staged = world.stage(&decided).expect("staged");
+        staged.publish(&world.mirror, &Cancel::new(), &mut Vec::new()).expect("published");
         let modes = ["flat.md", "pdf", "pdf/scripts", "pdf/SKILL.md", "pdf/scripts/run.sh", ".skill-sync.md"]
             .map(|path| world.mode(path));
         assert_eq!(modes, [0o644, 0o755, 0o755, 0o644, 0o755, 0o644], "umask {umask:o}");

@@ -18,7 +18,7 @@ fn disturbed(world: &mut World, files: &[(&str, &str)], disturb: impl FnOnce(&Wo
     let decided = world.decide(files);
     let staged = world.stage(&decided).expect("staged");
     disturb(world);
-    staged.publish(&Cancel::new()).expect_err("somebody was there")
+    staged.publish(&world.mirror, &Cancel::new(), &mut Vec::new()).expect_err("somebody was there")
 }
 
 fn assert_raced(error: &ApplyError, path: &str) {
@@ -108,7 +108,7 @@ fn what_is_gone_already_need_not_go() {
     let decided = world.decide(&[]);
     let staged = world.stage(&decided).expect("staged");
     fs::remove_dir_all(world.at("pdf")).expect("removed");
-    staged.publish(&Cancel::new()).expect("nothing is left to do");
+    staged.publish(&world.mirror, &Cancel::new(), &mut Vec::new()).expect("nothing is left to do");
     assert_eq!(world.names(), [SENTINEL]);
 }
 
@@ -130,7 +130,7 @@ fn a_directory_of_ours_with_foreign_files_does_not_become_a_file() {
     let decided = world.decide(&[("s/SKILL.md", "1"), ("s/b", "file")]);
     fs::write(world.at("s/b/mine"), "mine").expect("written");
     let staged = world.stage(&decided).expect("staged");
-    let error = staged.publish(&Cancel::new()).expect_err("it is occupied");
+    let error = staged.publish(&world.mirror, &Cancel::new(), &mut Vec::new()).expect_err("it is occupied");
     assert!(matches!(&error, ApplyError::Occupied { path } if path.as_str() == "s/b"), "{error:?}");
     assert_eq!(error.remedy(), Remedy::Person);
     assert!(error.to_string().contains("holds files that are not ours"), "{error}");
@@ -147,7 +147,10 @@ fn a_pass_that_is_asked_to_stop_publishes_whole_skills_or_none() {
     let staged = stage(&world.target.locked().expect("locked"), &world.mirror, order, &cancel);
     assert!(matches!(staged.expect_err("stopped"), ApplyError::Cancelled(_)));
     let staged = world.stage(&decided).expect("staged");
-    assert!(matches!(staged.publish(&cancel).expect_err("stopped"), ApplyError::Cancelled(_)));
+    assert!(matches!(
+        staged.publish(&world.mirror, &cancel, &mut Vec::new()).expect_err("stopped"),
+        ApplyError::Cancelled(_)
+    ));
     assert_eq!((world.text("pdf/SKILL.md"), world.text("pdf/a.txt")), ("one".to_owned(), "a".to_owned()));
     assert!(!world.state("staging/2").exists());
 }
