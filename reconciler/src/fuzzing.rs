@@ -35,7 +35,8 @@ pub fn path(data: &[u8]) {
 pub fn front_matter(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let document = Document::parse(&text);
-    let lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX) + 1;
+    // As YAML counts them: a carriage return that stands alone ends a line too.
+    let lines = u32::try_from(text.split(['\n', '\r']).count()).unwrap_or(u32::MAX);
     match &document.front {
         Ok(front) => {
             assert!(is_fronted(text.as_bytes()), "read, and taken for no skill");

@@ -11,6 +11,7 @@
 )]
 
 mod check;
+mod mirror;
 mod order;
 mod points;
 mod power;
@@ -133,6 +134,13 @@ fn what_shows_is_durable_before_and_on_record() {
         order::check_itself(&Scene::change());
         order::check(&Scene::everything());
         order::check(&Scene::first());
+    }
+}
+
+#[test]
+fn the_mirror_stays_small_over_ten_thousand_commits_and_kills_in_between() {
+    if is_long() {
+        mirror::follow(10_000, 10);
     }
 }
 

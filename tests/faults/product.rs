@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -63,6 +64,17 @@ impl Product {
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         let output = self.in_environment(Command::new(binary()).args(arguments)).output();
         Ended::of(&output.expect("the binary starts"))
+    }
+
+    /// One pass that is killed after a time, unless it was faster.
+    pub(crate) fn once_killed_after(&self, time: Duration) {
+        let mut command = Command::new(binary());
+        let quiet = self.in_environment(command.arg("once")).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = quiet.spawn().expect("the binary starts");
+        std::thread::sleep(time);
+        // One that has ended cannot be killed.
+        let _ = child.kill();
+        child.wait().expect("its end");
     }
 
     /// One pass under strace, with these options of strace's.
