@@ -101,7 +101,8 @@ impl Consumer {
             Some(version) if version.0 < NO_GLOBS => Check::warning(
                 "chokidar-globs",
                 format!(
-                    "{} watch a glob, which chokidar {version} takes and chokidar 4 and later silently do not",
+                    "{} watch a glob: chokidar {version} can go blind for a directory that comes while the machine \
+                     is busy, and chokidar 4 and later know no globs",
                     some(files)
                 ),
                 help,
