@@ -274,7 +274,9 @@ fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Setti
         inputs.problems.push(Problem::Missing { variable: "SKILLS_REPO", flag: "--repo URL".to_owned() });
     }
     let insecure_http = inputs.value("INSECURE_HTTP", parse::switch);
-    let forge = forge(inputs, repository.as_ref(), insecure_http);
+    let route = source::route(inputs, &ambient.directory);
+    let forge = forge(inputs, repository.as_ref(), insecure_http, route.clone());
+    let github = forge.github_api(repository.as_ref(), insecure_http);
     let on_railway = inputs.ambient("RAILWAY_VOLUME_MOUNT_PATH").is_some();
     Settings {
         repository,
@@ -287,9 +289,8 @@ fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Setti
         environment: environment(inputs, &ambient.host_name),
         require_mount: inputs.optional("REQUIRE_MOUNT", parse::switch).unwrap_or(on_railway),
         insecure_http,
-        credentials: source::credentials(inputs),
+        credentials: source::credentials(inputs, github),
         ssh: source::ssh(inputs, &ambient.directory),
-        route: source::route(inputs, &ambient.directory),
         verify: source::verify(inputs, &ambient.directory),
         timing: timing(inputs),
         limits: Limits {
@@ -301,7 +302,8 @@ fn settings(inputs: &mut Inputs<'_>, ambient: &Ambient, demand: Demand) -> Setti
         rules: rules(inputs, ambient),
         http: http(inputs, demand),
         forge,
-        notify: notify(inputs, insecure_http),
+        notify: notify(inputs, insecure_http, route.clone()),
+        route,
         on_applied: on_applied(inputs, ambient),
         neo4j: neo4j(inputs, ambient),
         identity: inputs.optional("SKILL_SYNC_UID", parse::identity),
@@ -384,13 +386,19 @@ fn http(inputs: &mut Inputs<'_>, demand: Demand) -> Http {
     }
 }
 
-fn forge(inputs: &mut Inputs<'_>, repository: Option<&RepoUrl>, insecure: bool) -> ForgeSettings {
+fn forge(
+    inputs: &mut Inputs<'_>,
+    repository: Option<&RepoUrl>,
+    insecure: bool,
+    route: Route,
+) -> ForgeSettings {
     let forges = Forge::ALL.map(|forge| (forge.word(), forge));
     let settings = ForgeSettings {
         forge: inputs.optional("FORGE", |text| parse::choice(text, &forges)),
         api: inputs.optional("FORGE_API", |text| Address::parse(text, insecure)),
         token: inputs.secret("FORGE_TOKEN", parse::text),
         commit_status: inputs.value("COMMIT_STATUS", parse::switch),
+        route,
     };
     if settings.commit_status
         && let Some(url) = repository
@@ -401,11 +409,11 @@ fn forge(inputs: &mut Inputs<'_>, repository: Option<&RepoUrl>, insecure: bool) 
     settings
 }
 
-fn notify(inputs: &mut Inputs<'_>, insecure: bool) -> Option<Notify> {
+fn notify(inputs: &mut Inputs<'_>, insecure: bool, route: Route) -> Option<Notify> {
     let forms = [("json", Form::Json), ("slack", Form::Slack), ("discord", Form::Discord)];
     let form = inputs.optional("NOTIFY_FORMAT", |text| parse::choice(text, &forms));
     let url = inputs.secret("NOTIFY_URL", |text| Address::parse(text, insecure))?;
-    Some(Notify { url, form, insecure })
+    Some(Notify { url, form, insecure, route })
 }
 
 /// The operator's command. Of our variables it sees `PATH` and those that are named for it.

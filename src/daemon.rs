@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use reconciler::cancel::Cancel;
 use reconciler::ids::{CommitId, Timestamp};
 use reconciler::orders::{Command, OrderError, Orders, Word};
+use reconciler::record::HookFailure;
 use reconciler::report::{Diff, Outcome, PassReport};
 use reconciler::trigger::{Queue, Trigger};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -19,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::render::service::News;
 
 mod engine;
+mod errands;
 mod looks;
 mod news;
 mod opening;
@@ -37,6 +39,7 @@ pub(crate) use orders::{CommandError, Delivered, Handle, Stopped, Taken};
 pub(crate) use schedule::Intervals;
 pub(crate) use view::{Served, View};
 
+use errands::{Done, Errands};
 use looks::{Looked, Looks};
 use orders::{Given, Order};
 use schedule::Schedule;
@@ -52,8 +55,9 @@ const DELIVERIES: usize = 1_024;
 
 /// What the daemon drives: the engine, and in tests a script that is driven the same way.
 pub(crate) trait Reconciler: Send + 'static {
-    /// Runs one pass to its end, or to the next safe point once `cancel` asks.
-    fn pass(&mut self, trigger: Trigger, cancel: &Cancel) -> Passed;
+    /// Runs one pass to its end, or to the next safe point once `cancel` asks; `at` hears of the commit that it
+    /// looks at.
+    fn pass(&mut self, trigger: Trigger, cancel: &Cancel, at: &mut dyn FnMut(CommitId)) -> Passed;
 
     /// Takes an operator's order, durably: the next pass heeds it.
     fn command(&mut self, command: &Command, word: Word) -> Result<Orders, OrderError>;
@@ -63,6 +67,9 @@ pub(crate) trait Reconciler: Send + 'static {
 
     /// Looks at what a pass would do, and changes nothing; ends early once `cancel` asks.
     fn look(&mut self, cancel: &Cancel) -> Result<Diff, NoDiff>;
+
+    /// Puts on record, durably, that a program of the operator's failed.
+    fn note(&mut self, failure: &HookFailure);
 
     /// Remembers, durably, the webhook deliveries that caused a fetch which succeeded, and who is said to have
     /// pushed the revision that it brought.
@@ -95,8 +102,8 @@ pub(crate) struct Daemon<R> {
     reconciler: Option<R>,
     running: Option<Job<R>>,
     looks: Looks<R>,
-    /// Orders that are taken while the server asked us to stay away.
-    ordering: Option<JoinHandle<Box<Ordered<R>>>>,
+    /// Errands that are done while no pass is due.
+    errand: Option<JoinHandle<Box<Done<R>>>>,
     next: Asked,
     queue: Queue,
     schedule: Schedule,
@@ -121,29 +128,19 @@ struct Ended<R> {
     passed: Option<Passed>,
 }
 
-/// Orders that were taken, and the reconciler back from it.
-struct Ordered<R> {
-    reconciler: R,
-    /// Whether the pass after them asks the server for something, and so must wait.
-    waits: bool,
-}
-
 /// Who waits for a pass.
 #[derive(Default)]
 struct Asked {
     waiters: Vec<oneshot::Sender<Arc<PassReport>>>,
     deliveries: Vec<Delivered>,
-    commands: Vec<Commanded>,
+    errands: Errands,
 }
-
-/// An operator's order without the one who waits for its pass.
-type Commanded = (Command, Word, oneshot::Sender<Result<Orders, OrderError>>);
 
 enum Event<R> {
     Order(Option<Order>),
     Ended(Option<Box<Ended<R>>>),
     Looked(Option<Box<Looked<R>>>),
-    Ordered(Option<Box<Ordered<R>>>),
+    Done(Option<Box<Done<R>>>),
     Time,
 }
 
@@ -162,7 +159,7 @@ impl<R: Reconciler> Daemon<R> {
             reconciler: Some(reconciler),
             running: None,
             looks: Looks::new(),
-            ordering: None,
+            errand: None,
             next: Asked::default(),
             queue: Queue::new(),
             schedule: Schedule::new(intervals, now()),
@@ -204,7 +201,7 @@ impl<R: Reconciler> Daemon<R> {
             order = self.orders.recv() => Event::Order(order),
             ended = ended(&mut self.running) => Event::Ended(ended),
             looked = self.looks.ended() => Event::Looked(looked),
-            ordered = ordered(&mut self.ordering) => Event::Ordered(ordered),
+            done = done(&mut self.errand) => Event::Done(done),
             () = time => Event::Time,
         }
     }
@@ -218,7 +215,7 @@ impl<R: Reconciler> Daemon<R> {
     }
 
     fn is_busy(&self) -> bool {
-        self.running.is_some() || self.looks.is_running() || self.ordering.is_some()
+        self.running.is_some() || self.looks.is_running() || self.errand.is_some()
     }
 
     fn handle(&mut self, event: Event<R>) -> Option<End> {
@@ -233,8 +230,8 @@ impl<R: Reconciler> Daemon<R> {
                 self.reconciler = self.looks.finish(looked);
                 return self.grace_ends.map(|_| End::Clean);
             }
-            Event::Ordered(ordered) => {
-                self.go_on_after(ordered);
+            Event::Done(done) => {
+                self.go_on_after(done);
                 return self.grace_ends.map(|_| End::Clean);
             }
             Event::Time if self.grace_ends.is_some() => {
@@ -256,8 +253,9 @@ impl<R: Reconciler> Daemon<R> {
             Order::Command(Given { command, word, taken, answer }) => {
                 self.push(Trigger::Manual);
                 self.next.waiters.push(answer);
-                self.next.commands.push((command, word, taken));
+                self.next.errands.commands.push((command, word, taken));
             }
+            Order::Note(failure) => self.next.errands.failures.push(failure),
             Order::Look(asker) => self.looks.ask(asker),
             Order::Delivery(delivered) => {
                 self.queue.push(Trigger::Webhook);
@@ -296,49 +294,35 @@ impl<R: Reconciler> Daemon<R> {
     fn start_if_due(&mut self) {
         let Some(mut reconciler) = self.reconciler.take() else { return };
         let Some(trigger) = self.queue.take(now()) else {
-            match std::mem::take(&mut self.next.commands) {
+            match std::mem::take(&mut self.next.errands) {
                 none if none.is_empty() => self.reconciler = self.look_if_asked(reconciler),
-                commands => self.order(reconciler, commands),
+                errands => self.errand = Some(errands.start(reconciler)),
             }
             return;
         };
         let mut asked = std::mem::take(&mut self.next);
-        let commands = std::mem::take(&mut asked.commands);
+        let errands = std::mem::take(&mut asked.errands);
         let deliveries = asked.deliveries.clone();
-        let cancel = self.cancel.clone();
+        let (cancel, view) = (self.cancel.clone(), self.view.clone());
         debug!(%trigger, "a pass begins");
         self.view.send_modify(|view| view.begin(now()));
         let task = tokio::task::spawn_blocking(move || {
-            let passed = run_pass(&mut reconciler, trigger, &cancel, (&deliveries, commands));
+            let passed = run_pass(&mut reconciler, trigger, (&cancel, &view), (&deliveries, errands));
             Box::new(Ended { reconciler, passed })
         });
         self.running = Some(Job { task, asked });
     }
 
-    /// Takes orders at once although the next pass has to wait for the server's word: an order is for
-    /// us, and a pass that needs nothing of the server follows it.
-    fn order(&mut self, mut reconciler: R, commands: Vec<Commanded>) {
-        self.ordering = Some(tokio::task::spawn_blocking(move || {
-            let work = AssertUnwindSafe(|| {
-                take_commands(&mut reconciler, commands);
-                reconciler.asks_server()
-            });
-            let waits = std::panic::catch_unwind(work).unwrap_or_else(|_| {
-                error!("taking an order panicked; this is a fault of skill-sync");
-                true
-            });
-            Box::new(Ordered { reconciler, waits })
-        }));
-    }
-
-    fn go_on_after(&mut self, ordered: Option<Box<Ordered<R>>>) {
-        self.ordering = None;
-        let Some(ordered) = ordered else { return };
-        let Ordered { reconciler, waits } = *ordered;
+    fn go_on_after(&mut self, done: Option<Box<Done<R>>>) {
+        self.errand = None;
+        let Some(done) = done else { return };
+        let Done { reconciler, lifts_pause } = *done;
         self.reconciler = Some(reconciler);
-        if !waits {
+        if lifts_pause {
             self.queue.lift_pause();
         }
+        // Who follows the record has something to read.
+        self.view.send_modify(|_| {});
     }
 
     fn look_if_asked(&mut self, reconciler: R) -> Option<R> {
@@ -393,8 +377,8 @@ async fn ended<R>(running: &mut Option<Job<R>>) -> Option<Box<Ended<R>>> {
     }
 }
 
-async fn ordered<R>(ordering: &mut Option<JoinHandle<Box<Ordered<R>>>>) -> Option<Box<Ordered<R>>> {
-    match ordering {
+async fn done<R>(errand: &mut Option<JoinHandle<Box<Done<R>>>>) -> Option<Box<Done<R>>> {
+    match errand {
         Some(task) => task.await.ok(),
         None => std::future::pending().await,
     }
@@ -404,26 +388,19 @@ fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// Gives the engine what operators ordered.
-fn take_commands<R: Reconciler>(reconciler: &mut R, commands: Vec<Commanded>) {
-    for (command, word, taken) in commands {
-        info!(actor = %word.actor, ?command, force = word.force, "an order");
-        // Whoever hung up has given it all the same.
-        drop(taken.send(reconciler.command(&command, word)));
-    }
-}
-
 /// One pass on its thread. A panic in it is a fault of ours, and not the agent's outage: it is a
 /// failed pass, and the next one settles what it left as after a crash.
 fn run_pass<R: Reconciler>(
     reconciler: &mut R,
     trigger: Trigger,
-    cancel: &Cancel,
-    (deliveries, commands): (&[Delivered], Vec<Commanded>),
+    (cancel, view): (&Cancel, &watch::Sender<View>),
+    (deliveries, errands): (&[Delivered], Errands),
 ) -> Option<Passed> {
     let work = AssertUnwindSafe(|| {
-        take_commands(reconciler, commands);
-        let passed = reconciler.pass(trigger, cancel);
+        errands.run(reconciler);
+        let passed = reconciler.pass(trigger, cancel, &mut |commit| {
+            view.send_if_modified(|view| view.come_to(commit));
+        });
         // A report without a revision is one whose fetch failed: a redelivery must work then.
         if let Some(revision) = passed.report.revision.filter(|_| !deliveries.is_empty()) {
             reconciler.remember(deliveries, revision);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use reconciler::source::RepoUrl;
+use reconciler::source::{GITHUB_API, RepoUrl, Route};
 
 use crate::config::Secret;
 use crate::web::{Address, Web};
@@ -74,6 +74,8 @@ pub(crate) struct ForgeSettings {
     pub token: Option<Secret>,
     /// `COMMIT_STATUS`.
     pub commit_status: bool,
+    /// How its API is reached.
+    pub route: Route,
 }
 
 /// Says why there is no API to ask.
@@ -103,7 +105,7 @@ pub(crate) enum NoApi {
     Unsupported(Forge),
     /// An address over which a token would be readable.
     #[error(
-        "the API at {base} is not encrypted, and FORGE_TOKEN would be readable on the way; use https://, or allow this with INSECURE_HTTP=true"
+        "the API at {base} is not encrypted, and the token would be readable on the way; use https://, or allow this with INSECURE_HTTP=true"
     )]
     Readable {
         /// The base.
@@ -134,13 +136,25 @@ impl ForgeSettings {
         }
         let needs = needs(forge, purpose);
         let token = self.token.clone().ok_or(NoApi::NoToken { forge, needs })?;
-        let base = match &self.api {
-            Some(base) => base.clone(),
-            None => {
-                let base = repository.api(forge);
-                Address::parse(&base, insecure).map_err(|_| NoApi::Readable { base })?
-            }
-        };
-        Ok(Api { forge, base, repository: repository.path, token, web: Web::new() })
+        let base = self.base(repository.api(forge), insecure)?;
+        Ok(Api { forge, base, repository: repository.path, token, web: Web::new(self.route.clone()) })
+    }
+
+    /// Where the API is that gives a GitHub App its tokens.
+    ///
+    /// # Errors
+    /// Where they would be readable on the way.
+    pub(crate) fn github_api(&self, url: Option<&RepoUrl>, insecure: bool) -> Result<Address, NoApi> {
+        let repository = url.and_then(Repository::of);
+        let custom = repository.map_or_else(|| GITHUB_API.to_owned(), |of| of.api(Forge::Github));
+        self.base(custom, insecure)
+    }
+
+    /// The base of an API: what is set, else where the forge has it by custom.
+    fn base(&self, custom: String, insecure: bool) -> Result<Address, NoApi> {
+        match &self.api {
+            Some(base) => Ok(base.clone()),
+            None => Address::parse(&custom, insecure).map_err(|_| NoApi::Readable { base: custom }),
+        }
     }
 }

@@ -6,7 +6,7 @@
 use tokio::sync::watch;
 
 use crate::config::Settings;
-use crate::daemon::{StateDir, View};
+use crate::daemon::{Handle, StateDir};
 use crate::forge::For;
 use crate::metrics::Metrics;
 
@@ -43,7 +43,7 @@ impl Told {
 /// Starts whatever the settings ask for.
 pub(crate) fn start(
     settings: &Settings,
-    views: &watch::Receiver<View>,
+    daemon: &Handle,
     state: &watch::Receiver<StateDir>,
     metrics: &Metrics,
 ) {
@@ -54,7 +54,7 @@ pub(crate) fn start(
         match settings.forge.api(url, settings.insecure_http, For::Status) {
             Ok(api) => {
                 let context = format!("skill-sync/{}", settings.environment);
-                tokio::spawn(status::follow(views.clone(), api, context, metrics.clone()));
+                tokio::spawn(status::follow(daemon.watch(), api, context, metrics.clone()));
             }
             // The settings were checked: it is never reached, and says so where it is.
             Err(error) => tracing::error!(%error, "no commit status is set"),
@@ -67,9 +67,9 @@ pub(crate) fn start(
             reference: settings.reference.to_string(),
         };
         let place = notices::Place { state: state.clone() };
-        tokio::spawn(notices::follow(views.clone(), notify, about, place, metrics.clone()));
+        tokio::spawn(notices::follow(daemon.watch(), notify, about, place, metrics.clone()));
     }
     if let Some(command) = settings.on_applied.clone() {
-        tokio::spawn(applied::follow(views.clone(), command, metrics.clone()));
+        tokio::spawn(applied::follow(daemon.clone(), command, metrics.clone()));
     }
 }

@@ -4,11 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use reconciler::ids::Timestamp;
-use reconciler::source::retry_after;
+use reconciler::report::Remedy;
+use reconciler::source::{CaError, NoAnswer, Route, Way, is_readable_on_the_way, retry_after};
 use serde_json::Value;
 use ureq::http::{self, HeaderMap, Response};
-use ureq::{Agent, Body};
-use url::{Host, Url};
+use ureq::{AsSendBody, Body};
+use url::Url;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -33,11 +34,11 @@ impl Address {
     pub(crate) fn parse(text: &str, insecure: bool) -> Result<Self, String> {
         let expected = "an address such as `https://host/path`, without a user in it";
         let url = Url::parse(text.trim()).map_err(|_| expected.to_owned())?;
-        let plain = url.scheme() == "http";
-        if !(plain || url.scheme() == "https") || !url.username().is_empty() || url.password().is_some() {
+        let is_web = matches!(url.scheme(), "http" | "https");
+        if !is_web || !url.username().is_empty() || url.password().is_some() {
             return Err(expected.to_owned());
         }
-        if plain && !insecure && !is_loopback(&url) {
+        if is_readable_on_the_way(&url) && !insecure {
             return Err("encrypted; use https://, or allow this with INSECURE_HTTP=true".to_owned());
         }
         Ok(Self(url))
@@ -46,6 +47,11 @@ impl Address {
     /// Its host.
     pub(crate) fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
+    }
+
+    /// The address itself, likewise.
+    pub(crate) fn url(&self) -> &Url {
+        &self.0
     }
 
     /// The text, for where it is no secret and for the request itself.
@@ -57,15 +63,6 @@ impl Address {
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Address(hidden)")
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 
@@ -93,44 +90,45 @@ pub(crate) struct Answer {
     pub retry_after: Option<Duration>,
 }
 
-/// Says why there is no answer. It names no address: that may be a secret.
+/// Says why there is no answer. It does not name the address: that may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WebError {
+    /// The operator's authorities cannot be used.
+    #[error(transparent)]
+    Authorities(#[from] CaError),
     /// It took too long.
     #[error("no answer within {} s", TIMEOUT.as_secs())]
     Timeout,
-    /// The host has no address.
-    #[error("the host's name has no address")]
-    Dns,
-    /// No connection, or one that broke.
-    #[error("no connection: {0}")]
-    Connection(std::io::ErrorKind),
-    /// The other side is not who it must be.
-    #[error("the server's certificate cannot be trusted")]
-    Certificate,
+    /// Whatever else came between.
+    #[error(transparent)]
+    NoAnswer(NoAnswer),
     /// An answer without an end.
     #[error("the answer is over {} MiB", MAX_ANSWER >> 20)]
     TooLarge,
-    /// A request or an answer that is not HTTP.
-    #[error("what was sent or answered is not HTTP")]
-    Protocol,
+    /// A request that cannot be sent.
+    #[error("what was to be sent is not HTTP")]
+    Malformed,
 }
 
-/// Sends requests. It follows no redirect, knows no proxy, and keeps no cookie.
+impl WebError {
+    /// Whether it may work later without anybody doing something.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Authorities(_) | Self::Malformed => false,
+            Self::Timeout | Self::TooLarge => true,
+            Self::NoAnswer(why) => why.remedy() != Remedy::Person,
+        }
+    }
+}
+
+/// Sends requests, by the way that leads out of here. It follows no redirect and keeps no cookie.
 #[derive(Debug, Clone)]
-pub(crate) struct Web(Agent);
+pub(crate) struct Web(Route);
 
 impl Web {
     /// One that has sent nothing yet.
-    pub(crate) fn new() -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_global(Some(TIMEOUT))
-            .user_agent(USER_AGENT)
-            .proxy(None);
-        Self(config.build().into())
+    pub(crate) fn new(route: Route) -> Self {
+        Self(route)
     }
 
     /// Sends one and waits for the answer.
@@ -138,41 +136,39 @@ impl Web {
     /// # Errors
     /// Where there is none that can be read.
     pub(crate) fn send(&self, request: &Request) -> Result<Answer, WebError> {
-        let answer = self.exchange(request)?;
+        let way = self.0.to(&Url::parse(&request.url).map_err(|_| WebError::Malformed)?)?;
+        let told = |error: ureq::Error| match error {
+            ureq::Error::BodyExceedsLimit(_) => WebError::TooLarge,
+            ureq::Error::Http(_) | ureq::Error::BadUri(_) => WebError::Malformed,
+            error => match way.failed(&error) {
+                NoAnswer::Timeout => WebError::Timeout,
+                why => WebError::NoAnswer(why),
+            },
+        };
+        let answer = exchange(&way, request).map_err(told)?;
         let (status, retry_after) = (answer.status().as_u16(), pause(answer.headers()));
         let body = answer.into_body().into_with_config().limit(MAX_ANSWER).read_to_vec().map_err(told)?;
         Ok(Answer { status, body, retry_after })
     }
+}
 
-    fn exchange(&self, request: &Request) -> Result<Response<Body>, WebError> {
-        let begun = http::Request::builder().method(request.method).uri(&request.url);
-        let headed = request.headers.iter().fold(begun, |begun, (name, value)| begun.header(*name, value));
-        match &request.body {
-            None => self.0.run(headed.body(()).map_err(|_| WebError::Protocol)?),
-            Some(body) => {
-                let headed = headed.header("content-type", "application/json");
-                self.0.run(headed.body(body.to_string()).map_err(|_| WebError::Protocol)?)
-            }
-        }
-        .map_err(told)
+fn exchange(way: &Way, request: &Request) -> Result<Response<Body>, ureq::Error> {
+    let begun = http::Request::builder().method(request.method).uri(&request.url);
+    let headed = request.headers.iter().fold(begun, |begun, (name, value)| begun.header(*name, value));
+    let headed = headed.header("user-agent", USER_AGENT);
+    match &request.body {
+        None => run(way, headed.body(())?),
+        Some(body) => run(way, headed.header("content-type", "application/json").body(body.to_string())?),
     }
+}
+
+fn run(way: &Way, request: http::Request<impl AsSendBody>) -> Result<Response<Body>, ureq::Error> {
+    let timed = way.agent.configure_request(request).timeout_global(Some(TIMEOUT)).build();
+    way.agent.run(timed)
 }
 
 fn pause(headers: &HeaderMap) -> Option<Duration> {
     retry_after(headers.get("retry-after")?.to_str().ok()?, Timestamp::now())
-}
-
-fn told(error: ureq::Error) -> WebError {
-    let text = error.to_string();
-    match error {
-        ureq::Error::Timeout(_) => WebError::Timeout,
-        ureq::Error::HostNotFound => WebError::Dns,
-        ureq::Error::BodyExceedsLimit(_) => WebError::TooLarge,
-        _ if text.contains("certificate") => WebError::Certificate,
-        _ if text.contains("failed to lookup address") => WebError::Dns,
-        ureq::Error::Io(error) => WebError::Connection(error.kind()),
-        _ => WebError::Protocol,
-    }
 }
 
 #[cfg(test)]
@@ -205,7 +201,10 @@ mod tests {
         drop(closed);
         let url = format!("http://127.0.0.1:{port}/s3cret");
         let request = Request { method: "GET", url, headers: Vec::new(), body: None };
-        let error = Web::new().send(&request).expect_err("nobody listens").to_string();
-        assert_eq!(error, "no connection: connection refused");
+        let error = Web::new(Route::default()).send(&request).expect_err("nobody listens").to_string();
+        assert!(
+            error.starts_with("no connection: Connection refused") && !error.contains("s3cret"),
+            "{error}"
+        );
     }
 }

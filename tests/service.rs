@@ -18,12 +18,22 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+#[path = "service/failing.rs"]
+mod failing;
+#[path = "service/front.rs"]
+mod front;
 #[path = "service/opening.rs"]
 mod opening;
+#[path = "service/outside.rs"]
+mod outside;
+#[path = "service/rotated.rs"]
+mod rotated;
 #[path = "service/telling.rs"]
 mod telling;
 #[path = "service/terminal.rs"]
 mod terminal;
+#[path = "../reconciler/tests/source/way.rs"]
+mod way;
 
 /// How long anything may take before a story fails.
 const DEADLINE: Duration = Duration::from_secs(30);

@@ -36,6 +36,7 @@ use crate::verdict::{Law, MemoryCache};
 pub use error::{OpenError, PassError};
 pub use looker::Looker;
 use memo::Memo;
+pub use pass::Reached;
 use pass::{Pass, Step, timed};
 
 /// The name of the mirror in the state directory.
@@ -121,15 +122,16 @@ impl Engine {
         &mut self.record
     }
 
-    /// Runs one pass and records it. However it ends, it ends with a report.
+    /// Runs one pass and records it. However it ends, it ends with a report. `reached` hears on the way what
+    /// it has come to.
     pub fn pass(
         &mut self,
         trigger: Trigger,
         cancel: &Cancel,
-        progress: &mut dyn FnMut(Progress),
+        reached: &mut dyn FnMut(Reached),
     ) -> PassReport {
         let mut pass = Pass::new(self.next, trigger);
-        let result = self.converge(&mut pass, cancel, progress);
+        let result = self.converge(&mut pass, cancel, reached);
         self.next = PassId(pass.id.0 + 1);
         let report = self.finish(pass, &result);
         self.tidy(cancel);
@@ -184,7 +186,7 @@ impl Engine {
         &mut self,
         pass: &mut Pass,
         cancel: &Cancel,
-        progress: &mut dyn FnMut(Progress),
+        reached: &mut dyn FnMut(Reached),
     ) -> Result<(), PassError> {
         let target = self.hold(cancel)?;
         let target = target.locked()?;
@@ -194,7 +196,7 @@ impl Engine {
         self.settle(&target, pass, cancel)?;
         let renewed = self.law.renew(self.options.policy.as_deref()).map_err(PassError::from);
         self.unpublish(&target, pass, cancel)?;
-        let looked = renewed.and_then(|()| self.look(pass, cancel, progress));
+        let looked = renewed.and_then(|()| self.look(pass, cancel, reached));
         match looked.and_then(|()| self.hold_revision(pass)) {
             Err(error @ (PassError::Source(_) | PassError::Signature(_) | PassError::Policy(_))) => {
                 self.keep_served(&target, pass, cancel)?;
@@ -234,9 +236,10 @@ impl Engine {
         &mut self,
         pass: &mut Pass,
         cancel: &Cancel,
-        progress: &mut dyn FnMut(Progress),
+        reached: &mut dyn FnMut(Reached),
     ) -> Result<(), PassError> {
-        let source = self.choose(pass, cancel, progress)?;
+        let source = self.choose(pass, cancel, &mut |progress| reached(Reached::Bytes(progress)))?;
+        reached(Reached::Commit(source.commit));
         self.look_at(pass, source, cancel)
     }
 

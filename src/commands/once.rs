@@ -16,7 +16,7 @@ pub(crate) fn run(context: &Context, force: Force, output: Output) -> Done {
         orders::give(&mut engine, &orders::Command::Reconcile, Said { force, reason })?;
     }
     let progress = context.progress();
-    let report = engine.pass(Trigger::Manual, &Cancel::new(), &mut |seen| progress.update(seen));
+    let report = engine.pass(Trigger::Manual, &Cancel::new(), &mut |reached| progress.follow(reached));
     drop(progress);
     context.print(output.format, &report)?;
     Ok(ExitCode::from(report.outcome.exit_code()))

@@ -109,7 +109,7 @@ fn here(context: &Context, command: &Command, said: Said) -> Result<PassReport, 
     let mut engine = engine(context)?;
     give(&mut engine, command, said)?;
     let progress = context.progress();
-    Ok(engine.pass(Trigger::Manual, &Cancel::new(), &mut |seen| progress.update(seen)))
+    Ok(engine.pass(Trigger::Manual, &Cancel::new(), &mut |reached| progress.follow(reached)))
 }
 
 /// Gives an order to an engine of our own.

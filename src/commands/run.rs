@@ -159,7 +159,7 @@ impl Running {
         let intervals = Intervals { poll: timing.poll_interval, recheck: timing.recheck_interval };
         let (daemon, handle) =
             Daemon::new(passes, served, intervals, (metrics.clone(), context.voice), cancel);
-        tell::start(&context.settings, &handle.watch(), &state, &metrics);
+        tell::start(&context.settings, &handle, &state, &metrics);
         let projection = project(&context.settings, (&state, &handle), &metrics);
         let ledger = Ledger::new(state.clone(), facts(&context.settings, options), projection);
         let service = service(&context.settings, options, &handle, ledger, metrics);

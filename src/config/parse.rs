@@ -252,16 +252,6 @@ pub(crate) fn private_key(text: &str) -> Parsed<()> {
     }
 }
 
-/// The base of an API: `https://`, or a machine's own.
-pub(crate) fn api(text: &str) -> Parsed<url::Url> {
-    let expected = || "an API's base such as `https://api.github.com`, without credentials".to_owned();
-    let url = url::Url::parse(text).map_err(|_| expected())?;
-    let is_own = url.host_str().is_some_and(|host| matches!(host, "127.0.0.1" | "[::1]" | "localhost"));
-    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_own);
-    let is_plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
-    if is_safe && is_plain && url.has_host() { Ok(url) } else { Err(expected()) }
-}
-
 /// A proxy, as the standard variables name one.
 pub(crate) fn proxy(text: &str) -> Parsed<String> {
     Proxies::check(text).map_err(|error| error.to_string())

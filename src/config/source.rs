@@ -7,13 +7,15 @@ use reconciler::source::{Accept, Credentials, GithubApp, Mode, Proxies, Route, S
 use super::inputs::Inputs;
 use super::parse::{self, Parsed};
 use super::problem::Problem;
+use crate::forge::NoApi;
+use crate::web::Address;
 
 /// What is sent to the repository: a token, a user with a password, or the tokens of an App.
-pub(super) fn credentials(inputs: &mut Inputs<'_>) -> Credentials {
+pub(super) fn credentials(inputs: &mut Inputs<'_>, github: Result<Address, NoApi>) -> Credentials {
     let token = inputs.secret("GITHUB_TOKEN", parse::text);
     let username = inputs.optional("GIT_USERNAME", parse::text);
     let password = inputs.secret("GIT_PASSWORD", parse::text);
-    let app = github_app(inputs);
+    let app = github_app(inputs, github);
     let is_basic = inputs.is_given("GIT_USERNAME") || inputs.is_given("GIT_PASSWORD");
     let is_app = APP.iter().any(|variable| inputs.is_given(variable));
     if [inputs.is_given("GITHUB_TOKEN"), is_basic, is_app].iter().filter(|given| **given).count() > 1 {
@@ -46,11 +48,10 @@ fn together(inputs: &mut Inputs<'_>, names: &'static str, what: &'static str) ->
 /// What a GitHub App needs, all of it.
 const APP: [&str; 3] = ["GITHUB_APP_ID", "GITHUB_APP_INSTALLATION_ID", "GITHUB_APP_PRIVATE_KEY"];
 
-fn github_app(inputs: &mut Inputs<'_>) -> Option<GithubApp> {
+fn github_app(inputs: &mut Inputs<'_>, api: Result<Address, NoApi>) -> Option<GithubApp> {
     let app = inputs.optional(APP[0], parse::id);
     let installation = inputs.optional(APP[1], parse::id);
     let key = inputs.secret(APP[2], parse::private_key);
-    let api = inputs.optional("GITHUB_API_URL", parse::api);
     let given = APP.iter().filter(|variable| inputs.is_given(variable)).count();
     if given != 0 && given != APP.len() {
         inputs.problems.push(Problem::Together {
@@ -58,7 +59,14 @@ fn github_app(inputs: &mut Inputs<'_>) -> Option<GithubApp> {
             what: "they belong together; set all three",
         });
     }
-    Some(GithubApp::new(app?, installation?, key?.into(), api?))
+    let (app, installation, key) = (app?, installation?, key?);
+    match api {
+        Ok(api) => Some(GithubApp::new(app, installation, key.into(), api.url().clone())),
+        Err(error) => {
+            inputs.problems.push(Problem::Impossible { variable: APP[0], why: error.to_string() });
+            None
+        }
+    }
 }
 
 /// What ssh is given.

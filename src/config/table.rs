@@ -403,14 +403,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
-        variable: "GITHUB_API_URL",
-        flag: Some("github-api-url"),
-        value: "URL",
-        default: Some("https://api.github.com"),
-        help: "The API that gives the App its tokens; that of GitHub Enterprise ends in /api/v3.",
-        ..PLAIN
-    },
-    Setting {
         variable: "CA_FILE",
         flag: Some("ca-file"),
         value: "FILE",
@@ -475,7 +467,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: Some("forge-api"),
         value: "URL",
         otherwise: "where this forge has it",
-        help: "The base of the forge's API, such as https://git.example/api/v1.",
+        help: "The base of the forge's API, such as https://git.example/api/v1: for commit statuses, webhook register, \
+               and the tokens of a GitHub App.",
         ..PLAIN
     },
     Setting {

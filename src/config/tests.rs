@@ -98,7 +98,6 @@ fn every_setting_refuses_what_it_cannot_be_and_says_what_it_expects() {
         ("VERIFY_MODE", &["head", "range"], "all", "`head` or `range`"),
         ("SSH_AGENT", &["false"], "maybe", "`true` or `false`"),
         ("GITHUB_APP_ID", &[], "a/b", "an id such as `123456`"),
-        ("GITHUB_API_URL", &["https://git.example/api/v3"], "api.github.com", "an API's base such as"),
         ("SCAN_BLOCK", &["critical", "none"], "all", "`critical`, `high`, `medium`, `low` or `none`"),
         ("ON_CONDEMNED", &["keep", "remove"], "drop", "`keep` or `remove`"),
         ("UNOWNED", &["keep", "quarantine"], "remove", "`keep` or `quarantine`"),
@@ -319,8 +318,28 @@ fn an_app_is_whole_and_stands_alone() {
     assert!(bad(&app[..2]).contains("set all three"));
     assert!(bad(&[app[0], app[1], app[2], ("GITHUB_TOKEN", "t")]).contains("not both"));
     assert!(!bad(&[("GITHUB_APP_PRIVATE_KEY", "hunter2")]).contains("hunter2"));
-    assert!(bad(&[("GITHUB_API_URL", "http://api.example")]).contains("an API's base"));
-    good(&[("GITHUB_API_URL", "http://127.0.0.1:3000/api/v3")]);
+    let enterprise = ("SKILLS_REPO", "http://ghe.example/o/r");
+    let error = bad(&[app[0], app[1], app[2], enterprise]);
+    assert!(
+        error.starts_with("GITHUB_APP_ID: the API at http://ghe.example/api/v3 is not encrypted"),
+        "{error}"
+    );
+    good(&[app[0], app[1], app[2], enterprise, ("FORGE_API", "http://127.0.0.1:3000/api/v3")]);
+}
+
+#[test]
+fn the_tokens_of_an_app_come_from_where_github_has_its_api_or_from_what_is_set() {
+    let api = |settings: &Settings| {
+        let address = settings.forge.github_api(settings.repository.as_ref(), false).expect("an API");
+        address.expose().to_owned()
+    };
+    let of = |repository: &str| api(&good(&[("SKILLS_REPO", repository)]));
+    assert_eq!(of("https://github.com/o/r"), "https://api.github.com");
+    assert_eq!(of("git@github.com:o/r"), "https://api.github.com");
+    assert_eq!(of("https://ghe.example/o/r.git"), "https://ghe.example/api/v3");
+    assert_eq!(of("/srv/skills"), "https://api.github.com");
+    let set = good(&[("SKILLS_REPO", "https://ghe.example/o/r"), ("FORGE_API", "https://api.ghe.example/")]);
+    assert_eq!(api(&set), "https://api.ghe.example");
 }
 
 #[test]

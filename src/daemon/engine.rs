@@ -7,8 +7,8 @@ use reconciler::cancel::Cancel;
 use reconciler::ids::{CommitId, PassId, Timestamp};
 use reconciler::observed::Vigil;
 use reconciler::orders::{Command, OrderError, Orders, Word};
-use reconciler::reconcile::{Engine, OpenError};
-use reconciler::record::{Anchor, Inventory};
+use reconciler::reconcile::{Engine, OpenError, Reached};
+use reconciler::record::{Anchor, HookFailure, Inventory};
 use reconciler::report::{Diff, PassReport, StagesMs, error_text};
 use reconciler::trigger::Trigger;
 use tokio::sync::watch;
@@ -109,10 +109,13 @@ impl Passes {
         Progress::new(self.voice != Voice::Log && self.served.revision.is_none())
     }
 
-    fn run(&mut self, trigger: Trigger, cancel: &Cancel) -> PassReport {
+    fn run(&mut self, trigger: Trigger, cancel: &Cancel, at: &mut dyn FnMut(CommitId)) -> PassReport {
         let (started_at, progress) = (Timestamp::now(), self.progress());
         match self.engine(cancel) {
-            Ok(engine) => engine.pass(trigger, cancel, &mut |seen| progress.update(seen)),
+            Ok(engine) => engine.pass(trigger, cancel, &mut |reached| match reached {
+                Reached::Commit(commit) => at(commit),
+                Reached::Bytes(_) => progress.follow(reached),
+            }),
             Err(error) => self.unopened(trigger, started_at, &error),
         }
     }
@@ -147,8 +150,8 @@ impl Passes {
 }
 
 impl Reconciler for Passes {
-    fn pass(&mut self, trigger: Trigger, cancel: &Cancel) -> Passed {
-        let report = self.run(trigger, cancel);
+    fn pass(&mut self, trigger: Trigger, cancel: &Cancel, at: &mut dyn FnMut(CommitId)) -> Passed {
+        let report = self.run(trigger, cancel, at);
         self.refresh(&report);
         self.log_anchor(&report);
         Passed { report, served: self.served(), audit_records: self.audit_records() }
@@ -167,6 +170,19 @@ impl Reconciler for Passes {
             |remedy, error: &dyn std::error::Error| NoDiff::Ended { remedy, error: error_text(error) };
         let engine = self.engine(cancel).map_err(|error| ended(error.remedy(), &error))?;
         engine.diff(cancel, &mut |_| {}).map_err(|error| ended(error.remedy(), &error))
+    }
+
+    fn note(&mut self, failure: &HookFailure) {
+        let noted = match self.engine(&Cancel::new()) {
+            Ok(engine) => engine
+                .record()
+                .note_hook_failure(failure, Timestamp::now())
+                .map_err(|error| error_text(&error)),
+            Err(error) => Err(error_text(&error)),
+        };
+        if let Err(error) = noted {
+            tracing::warn!(error, pass = failure.pass.0, "that ON_APPLIED failed could not be put on record");
+        }
     }
 
     fn remember(&mut self, deliveries: &[Delivered], revision: CommitId) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use reconciler::orders::{Command, OrderError, Orders, Word};
-use reconciler::record::Claim;
+use reconciler::record::{Claim, HookFailure};
 use reconciler::report::{Diff, PassReport};
 use reconciler::trigger::Trigger;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -24,6 +24,8 @@ pub(super) enum Order {
     },
     /// An operator ordered something: it is taken before the next pass, which heeds it.
     Command(Given),
+    /// A program of the operator's failed.
+    Note(HookFailure),
     /// Somebody asks what a pass would do.
     Look(Asker),
     /// A webhook came.
@@ -121,6 +123,14 @@ impl Handle {
     /// [`Stopped`] once the service ends.
     pub(crate) async fn deliver(&self, delivered: Delivered) -> Result<(), Stopped> {
         self.order(Order::Delivery(delivered)).await
+    }
+
+    /// Puts on record that a program of the operator's failed, as soon as no pass runs.
+    ///
+    /// # Errors
+    /// [`Stopped`] once the service ends.
+    pub(crate) async fn note(&self, failure: HookFailure) -> Result<(), Stopped> {
+        self.order(Order::Note(failure)).await
     }
 
     /// The report of a pass that began after this call.

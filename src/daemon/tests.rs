@@ -44,6 +44,7 @@ pub(crate) struct Script {
     looks: mpsc::UnboundedSender<()>,
     gate: blocking::Receiver<Step>,
     remembered: mpsc::UnboundedSender<(Vec<Delivered>, CommitId)>,
+    noted: mpsc::UnboundedSender<HookFailure>,
     passes: u64,
     /// The next pass needs nothing of the server: in these stories that is what `resume` brings.
     offline: bool,
@@ -56,7 +57,7 @@ enum Step {
 }
 
 impl Reconciler for Script {
-    fn pass(&mut self, trigger: Trigger, cancel: &Cancel) -> Passed {
+    fn pass(&mut self, trigger: Trigger, cancel: &Cancel, at: &mut dyn FnMut(CommitId)) -> Passed {
         self.passes += 1;
         self.began.send(trigger).expect("the story listens");
         let (outcome, retry_after) = match self.gate.recv().expect("the story goes on") {
@@ -70,6 +71,7 @@ impl Reconciler for Script {
             Step::Panic => panic!("the script says so"),
         };
         let report = PassReport { pass: PassId(self.passes), retry_after, ..report(trigger, outcome) };
+        report.revision.into_iter().for_each(at);
         let served = Served { revision: report.revision, ..Served::default() };
         Passed { report, served: Arc::new(served), audit_records: 0 }
     }
@@ -123,6 +125,10 @@ impl Reconciler for Script {
         Err(NoDiff::Ended { remedy, error: "the script says so".to_owned() })
     }
 
+    fn note(&mut self, failure: &HookFailure) {
+        self.noted.send(failure.clone()).expect("the story listens");
+    }
+
     fn remember(&mut self, deliveries: &[Delivered], revision: CommitId) {
         self.remembered.send((deliveries.to_vec(), revision)).expect("the story listens");
     }
@@ -135,6 +141,7 @@ pub(crate) struct Story {
     looks: mpsc::UnboundedReceiver<()>,
     gate: blocking::Sender<Step>,
     remembered: mpsc::UnboundedReceiver<(Vec<Delivered>, CommitId)>,
+    noted: mpsc::UnboundedReceiver<HookFailure>,
     daemon: JoinHandle<End>,
 }
 
@@ -146,18 +153,20 @@ impl Story {
         let (looks_to, looks) = mpsc::unbounded_channel();
         let (gate, gate_from) = blocking::channel();
         let (remembered_to, remembered) = mpsc::unbounded_channel();
+        let (noted_to, noted) = mpsc::unbounded_channel();
         let script = Script {
             began: began_to,
             looks: looks_to,
             gate: gate_from,
             remembered: remembered_to,
+            noted: noted_to,
             passes: 0,
             offline: false,
         };
         let intervals = Intervals { poll: POLL, recheck: POLL * 12 };
         let told = (Metrics::new(), Voice::Log);
         let (daemon, handle) = Daemon::new(script, Arc::default(), intervals, told, Cancel::new());
-        Self { handle, began, looks, gate, remembered, daemon: tokio::spawn(daemon.run()) }
+        Self { handle, began, looks, gate, remembered, noted, daemon: tokio::spawn(daemon.run()) }
     }
 
     /// Waits for the next pass to begin.
@@ -290,6 +299,21 @@ async fn an_order_is_taken_while_the_server_asked_us_to_wait_and_its_pass_only_w
     story.handle.trigger(Trigger::Manual).await.expect("the daemon runs");
     assert_eq!(story.next().await, Trigger::Manual);
     assert!(told.elapsed() >= Duration::from_secs(40), "that pass did not end the pause");
+    story.end(Outcome::InSync).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_program_failed_at_is_noted_when_no_pass_runs_and_brings_none() {
+    let mut story = Story::begin();
+    story.next().await;
+    let failure = HookFailure { pass: PassId(1), error: "it failed".to_owned() };
+    story.handle.note(failure.clone()).await.expect("the daemon runs");
+    assert!(story.noted.try_recv().is_err(), "the engine is at work");
+    let began = tokio::time::Instant::now();
+    story.end(Outcome::Applied).await;
+    assert_eq!(story.noted.recv().await.expect("noted"), failure);
+    assert_eq!(story.next().await, Trigger::Poll);
+    assert!(began.elapsed() > POLL / 2, "it is no reason for a pass");
     story.end(Outcome::InSync).await;
 }
 

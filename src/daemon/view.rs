@@ -32,6 +32,8 @@ pub(crate) struct Running {
     pub since: Instant,
     /// Since when.
     pub at: Timestamp,
+    /// The commit that it judges and applies; none before it has come to one, and where that is served already.
+    pub commit: Option<CommitId>,
 }
 
 /// The daemon as it is seen from outside.
@@ -73,8 +75,17 @@ impl View {
     }
 
     pub(super) fn begin(&mut self, since: Instant) {
-        self.running = Some(Running { since, at: Timestamp::now() });
+        self.running = Some(Running { since, at: Timestamp::now(), commit: None });
         self.begun += 1;
+    }
+
+    /// The running pass has come to a commit; says whether that is another one than the one that is served.
+    pub(super) fn come_to(&mut self, commit: CommitId) -> bool {
+        let is_new = self.served.revision != Some(commit);
+        if let Some(running) = self.running.as_mut().filter(|_| is_new) {
+            running.commit = Some(commit);
+        }
+        is_new
     }
 
     pub(super) fn end(&mut self, report: Arc<PassReport>, served: Arc<Served>, next_pass_at: Timestamp) {
@@ -92,5 +103,22 @@ impl View {
     pub(super) fn give_up(&mut self, next_pass_at: Timestamp) {
         self.running = None;
         self.next_pass_at = Some(next_pass_at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_is_at_work_on_a_commit_only_where_another_one_is_served() {
+        let commit = |digit: &str| digit.repeat(40).parse::<CommitId>().expect("an id");
+        let served = Served { revision: Some(commit("1")), ..Served::default() };
+        let mut view = View::new(Arc::new(served));
+        view.begin(Instant::now());
+        assert!(!view.come_to(commit("1")));
+        assert_eq!(view.running.expect("one runs").commit, None);
+        assert!(view.come_to(commit("2")));
+        assert_eq!(view.running.expect("one runs").commit, Some(commit("2")));
     }
 }

@@ -166,7 +166,11 @@ impl ApiError {
 
     /// Whether it may work later without anybody doing something.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(self, Self::Limited { .. } | Self::Server { .. } | Self::Unreachable { .. })
+        match self {
+            Self::Limited { .. } | Self::Server { .. } => true,
+            Self::Unreachable { source, .. } => source.is_passing(),
+            _ => false,
+        }
     }
 }
 

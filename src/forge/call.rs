@@ -72,6 +72,8 @@ pub(crate) struct CommitStatus {
 /// How a commit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
+    /// A pass is at it.
+    Working,
     /// It waits.
     Pending,
     /// It is served.
@@ -84,7 +86,7 @@ impl State {
     /// The word of all the forges.
     pub(crate) fn word(self) -> &'static str {
         match self {
-            Self::Pending => "pending",
+            Self::Working | Self::Pending => "pending",
             Self::Success => "success",
             Self::Failure => "failure",
         }

@@ -1,6 +1,6 @@
 //! Where a repository is on its forge: from its address alone.
 
-use reconciler::source::RepoUrl;
+use reconciler::source::{GITHUB_API, RepoUrl};
 use url::Url;
 
 use super::Forge;
@@ -59,9 +59,7 @@ impl Repository {
     /// The base of the forge's API.
     pub(crate) fn api(&self, forge: Forge) -> String {
         match forge {
-            Forge::Github if self.host.eq_ignore_ascii_case("github.com") => {
-                "https://api.github.com".to_owned()
-            }
+            Forge::Github if self.host.eq_ignore_ascii_case("github.com") => GITHUB_API.to_owned(),
             Forge::Github => format!("{}/api/v3", self.origin),
             Forge::Gitea | Forge::Forgejo => format!("{}/api/v1", self.origin),
             Forge::Gitlab => format!("{}/api/v4", self.origin),

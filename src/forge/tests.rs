@@ -15,7 +15,7 @@ fn api(forge: Forge, base: &str) -> Api {
         base: Address::parse(base, false).expect("an address"),
         repository: "team/agents/skills".to_owned(),
         token: Secret::Value("t0ken".to_owned()),
-        web: Web::new(),
+        web: Web::new(Route::default()),
     }
 }
 

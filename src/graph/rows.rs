@@ -246,6 +246,7 @@ fn kind_of(actor: &str) -> &'static str {
         "skill-sync" => "controller",
         "volume" => "volume",
         "webhook" => "webhook",
+        "on_applied" => "hook",
         "api" => "api",
         _ if actor.starts_with("cli:") => "cli",
         _ => "other",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use reconciler::reconcile::Reached;
 use reconciler::source;
 
 /// A line on stderr that says how far a fetch is; invisible where nobody would see it move.
@@ -23,6 +24,13 @@ impl Progress {
             bar.set_style(style);
         }
         Self { bar }
+    }
+
+    /// Shows how far the fetch of a pass is.
+    pub(crate) fn follow(&self, reached: Reached) {
+        if let Reached::Bytes(seen) = reached {
+            self.update(seen);
+        }
     }
 
     /// Shows how many of the objects have arrived, and in how many bytes.

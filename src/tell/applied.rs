@@ -9,14 +9,15 @@ use std::fmt;
 use std::process::Stdio;
 use std::time::Duration;
 
-use reconciler::report::PassReport;
+use reconciler::record::HookFailure;
+use reconciler::report::{PassReport, error_text};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use super::Told;
-use crate::daemon::View;
+use crate::daemon::{Handle, View};
 use crate::metrics::Metrics;
 use crate::render::escape::terminal;
 
@@ -54,14 +55,29 @@ enum HookError {
     Wait(#[source] std::io::Error),
 }
 
+impl HookError {
+    /// What goes on record. What the program wrote does not: it may hold anything.
+    fn for_the_record(&self) -> String {
+        match self {
+            Self::Ended { status, .. } => format!("ON_APPLIED ended with {status}"),
+            error => error_text(error),
+        }
+    }
+}
+
 /// Follows the passes until the service ends.
-pub(super) async fn follow(mut views: watch::Receiver<View>, hook: OnApplied, metrics: Metrics) {
+pub(super) async fn follow(daemon: Handle, hook: OnApplied, metrics: Metrics) {
+    let mut views: watch::Receiver<View> = daemon.watch();
     let mut told = None;
     loop {
         let changed = views.borrow_and_update().changed.clone();
         if let Some(report) = changed.filter(|report| Some(report.pass) != told) {
             told = Some(report.pass);
-            run(&hook, &report, &metrics).await;
+            if let Err(error) = run(&hook, &report, &metrics).await {
+                let failure = HookFailure { pass: report.pass, error: error.for_the_record() };
+                // Where the service ends, the log has it.
+                let _ = daemon.note(failure).await;
+            }
         }
         if views.changed().await.is_err() {
             return;
@@ -69,19 +85,17 @@ pub(super) async fn follow(mut views: watch::Receiver<View>, hook: OnApplied, me
     }
 }
 
-async fn run(hook: &OnApplied, report: &PassReport, metrics: &Metrics) {
-    let pass = report.pass.0;
-    match hook.tell(report).await {
-        Ok(()) => {
-            metrics.told(Told::Applied, true);
-            tracing::info!(pass, "ON_APPLIED was told");
-        }
+async fn run(hook: &OnApplied, report: &PassReport, metrics: &Metrics) -> Result<(), HookError> {
+    let (pass, told) = (report.pass.0, hook.tell(report).await);
+    metrics.told(Told::Applied, told.is_ok());
+    match &told {
+        Ok(()) => tracing::info!(pass, "ON_APPLIED was told"),
         Err(error) => {
-            metrics.told(Told::Applied, false);
-            let error = terminal(&reconciler::report::error_text(&error));
+            let error = terminal(&error_text(error));
             tracing::error!(pass, error, "ON_APPLIED failed; what was applied stays");
         }
     }
+    told
 }
 
 impl OnApplied {
@@ -181,7 +195,8 @@ mod tests {
     async fn each_way_to_fail_says_what_it_is() {
         let fails = async |hook: OnApplied| {
             let error = hook.tell(&report(Outcome::Applied)).await.expect_err("it fails");
-            reconciler::report::error_text(&error)
+            assert!(!error.for_the_record().contains("no such host"), "{error}");
+            error_text(&error)
         };
         let text = fails(hook("echo no such host >&2; exit 3", LONG)).await;
         assert_eq!(text, "ON_APPLIED ended with exit status: 3: no such host");

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use reconciler::ids::Timestamp;
 use reconciler::report::error_text;
+use reconciler::source::Route;
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant};
 
@@ -17,7 +18,6 @@ use crate::config::Secret;
 use crate::daemon::{StateDir, View};
 use crate::metrics::Metrics;
 use crate::render::escape::terminal;
-use crate::web::Web;
 
 mod matter;
 mod memory;
@@ -39,6 +39,8 @@ pub(crate) struct Notify {
     pub form: Option<Form>,
     /// `INSECURE_HTTP`.
     pub insecure: bool,
+    /// How the address is reached.
+    pub route: Route,
 }
 
 /// The form of a notice.
@@ -127,7 +129,7 @@ pub(super) async fn follow(
 
 async fn send(notify: &Notify, message: message::Message, metrics: &Metrics) -> Result<(), PostError> {
     let notify = notify.clone();
-    let sent = tokio::task::spawn_blocking(move || post::send(&Web::new(), &notify, &message)).await;
+    let sent = tokio::task::spawn_blocking(move || post::send(&notify, &message)).await;
     // Only a panic or the end of the service breaks it off.
     let sent = sent.unwrap_or(Err(PostError::GivenUp));
     metrics.told(Told::Notice, sent.is_ok());

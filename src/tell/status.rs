@@ -63,26 +63,30 @@ fn log(error: &ApiError, failures: u32) {
     }
 }
 
-/// A pass that finds what the last one left says nothing new of a commit that is served.
+/// A pass that finds what the last one left says nothing new of a commit that is served, and one that looks
+/// again at a commit of which something is shown says nothing before it ends.
 fn is_news(shown: Option<&CommitStatus>, wanted: &CommitStatus) -> bool {
-    shown.is_none_or(|shown| {
-        shown.revision != wanted.revision
-            || shown.state != wanted.state
-            || (wanted.state != State::Success && shown.description != wanted.description)
-    })
+    let Some(shown) = shown.filter(|shown| shown.revision == wanted.revision) else { return true };
+    match wanted.state {
+        State::Working => false,
+        State::Success => shown.state != wanted.state,
+        State::Pending | State::Failure => {
+            shown.state != wanted.state || shown.description != wanted.description
+        }
+    }
 }
 
-/// The status of the commit that the last pass looked at; none where it did not get that far.
+/// The status of the commit that the running pass is at, else of the one that the last pass looked at; none
+/// where it did not get that far.
 fn wanted(view: &View, context: &str) -> Option<CommitStatus> {
-    let report = view.report.as_deref()?;
-    let (state, description) = said(report, view.served.skills.len());
-    let description = terminal(&description);
-    Some(CommitStatus {
-        revision: report.revision?.to_string(),
-        state,
-        description,
-        context: context.to_owned(),
-    })
+    let at = view.running.and_then(|running| running.commit);
+    let (revision, (state, description)) = match (at, view.report.as_deref()) {
+        (Some(commit), _) => (commit, (State::Working, "is judged and applied".to_owned())),
+        (None, Some(report)) => (report.revision?, said(report, view.served.skills.len())),
+        (None, None) => return None,
+    };
+    let (revision, description) = (revision.to_string(), terminal(&description));
+    Some(CommitStatus { revision, state, description, context: context.to_owned() })
 }
 
 fn said(report: &PassReport, serving: usize) -> (State, String) {
@@ -161,5 +165,9 @@ mod tests {
         assert!(is_news(Some(&status(State::Failure, "x")), &status(State::Failure, "y")));
         let other = CommitStatus { revision: "2".repeat(40), ..served.clone() };
         assert!(is_news(Some(&served), &other));
+        let working = status(State::Working, "x");
+        assert!(is_news(None, &working) && is_news(Some(&other), &working));
+        assert!(!is_news(Some(&served), &working) && !is_news(Some(&status(State::Pending, "y")), &working));
+        assert!(is_news(Some(&working), &served));
     }
 }

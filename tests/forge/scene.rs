@@ -53,6 +53,12 @@ impl Forge {
     }
 }
 
+impl Forge {
+    pub(crate) fn port(&self) -> &str {
+        self.url.rsplit(':').next().expect("a port")
+    }
+}
+
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
@@ -222,6 +228,13 @@ impl Scene {
         wait_for(&format!("{state} beside {commit}: {says}"), of_it);
     }
 
+    /// The states that were set beside a commit, the first one first.
+    pub(crate) fn states(&self, commit: &str) -> Vec<String> {
+        let all = self.api("GET", &format!("/statuses/{commit}?sort=oldest"), None).1;
+        let state = |status: &Value| status["status"].as_str().expect("a state").to_owned();
+        all.as_array().expect("statuses").iter().map(state).collect()
+    }
+
     /// The binary, with nothing around it but what a story says.
     pub(crate) fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_skill-sync"));
@@ -258,6 +271,41 @@ impl Scene {
         let output = self.command(&arguments, &variables).output().expect("it starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("text")
+    }
+}
+
+/// A judge of skills that waits while the gate is closed.
+pub(crate) struct Gate {
+    command: String,
+    file: PathBuf,
+}
+
+impl Gate {
+    pub(crate) fn open(scene: &Scene) -> Self {
+        let (script, file) = (scene.root.path().join("judge.sh"), scene.root.path().join("gate"));
+        let text = "while [ ! -e \"$JUDGE_GATE\" ]; do sleep 0.05; done\necho '{\"verdict\": \"accept\"}'\n";
+        std::fs::write(&script, text).expect("written");
+        let gate = Self { command: format!("/bin/sh {}", script.display()), file };
+        gate.reopen();
+        gate
+    }
+
+    pub(crate) fn settings(&self) -> [(&str, &str); 4] {
+        let file = self.file.to_str().expect("text");
+        [
+            ("SCAN_JUDGE", &self.command),
+            ("SCAN_JUDGE_TIMEOUT", "5m"),
+            ("JUDGE_GATE", file),
+            ("PATH", "/usr/bin:/bin"),
+        ]
+    }
+
+    pub(crate) fn close(&self) {
+        std::fs::remove_file(&self.file).expect("it was open");
+    }
+
+    pub(crate) fn reopen(&self) {
+        std::fs::write(&self.file, "").expect("written");
     }
 }
 

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use reconciler::ids::{PassId, Timestamp};
+use reconciler::record::{HookFailure, Record};
 use serde_json::Value;
 
 use crate::expected::{assert_projected, records};
@@ -87,6 +89,10 @@ fn story() -> Story {
     run(&["once"], 0);
     run(&["suspend", "--reason", "release freeze"], 0);
     run(&["resume"], 0);
+    let failure = HookFailure { pass: PassId(2), error: "ON_APPLIED ended with exit status: 3".to_owned() };
+    let mut record = Record::open(&place.state().join("state.db"), &environment).unwrap();
+    record.note_hook_failure(&failure, Timestamp::now()).unwrap();
+    drop(record);
     let missing = [("ENVIRONMENT_NAME", environment.as_str()), ("SKILLS_REF", "nosuch")];
     assert_eq!(place.run_with(&["once"], &missing).code, 5);
     let digest = records(&place)

@@ -86,6 +86,33 @@ fn a_rotated_key_with_a_passphrase_heals_a_running_service() {
 }
 
 #[test]
+fn an_app_gets_its_tokens_where_forge_api_says() {
+    if !has(&["git", "python3", "openssl"]) {
+        return;
+    }
+    let place = Place::new();
+    place.commit("1", &[], &[]);
+    bare(&place, "git/private/skills.git");
+    place.must(place.program("openssl").args(["genrsa", "-traditional", "-out", "app.pem", "2048"]));
+    place.must(place.program("openssl").args(["rsa", "-in", "app.pem", "-pubout", "-out", "app.pub"]));
+    let shown = |name: &str| place.path(name).to_str().unwrap().to_owned();
+    let (root, key, public, log) = (shown("git"), shown("app.pem"), shown("app.pub"), shown("api.log"));
+    let token = "ghs_of_an_app";
+    let server = Running::script("git-http-backend", &[&root, "--user", &format!("x-access-token:{token}")]);
+    let asked = ["--app", "12", "--installation", "34", "--public-key", &public, "--log", &log];
+    let api = Running::script("github-api", &[&asked[..], &["--token", token]].concat());
+    let place = place
+        .with("SKILLS_REPO", format!("{}/private/skills.git", server.url))
+        .with("GITHUB_APP_ID", "12")
+        .with("GITHUB_APP_INSTALLATION_ID", "34")
+        .with("GITHUB_APP_PRIVATE_KEY_FILE", key)
+        .with("FORGE_API", format!("{}/api/v3/", api.url));
+    place.applied();
+    assert_eq!(place.served().as_deref(), Some("Version 1."));
+    assert_eq!(std::fs::read_to_string(log).unwrap(), "201\n");
+}
+
+#[test]
 fn the_configuration_of_git_is_neither_the_users_nor_the_machines() {
     if !has(&["git", "python3"]) {
         return;

@@ -296,6 +296,9 @@ fn a_pgp_key_counts_unless_it_is_unknown_expired_or_revoked() {
 
 #[test]
 fn a_tag_signed_by_gpg_counts_and_a_form_that_is_not_asked_for_does_not() {
+    if !has(&["ssh-keygen"]) {
+        return;
+    }
     let Some(mut story) = Pgp::new() else { return };
     story.keyring(&["--armor"], &["alice"]);
     story.place.commit("1", &[], &["--no-gpg-sign"]);
@@ -310,6 +313,16 @@ fn a_tag_signed_by_gpg_counts_and_a_form_that_is_not_asked_for_does_not() {
     story.place.set("VERIFY_SIGNERS", signers.to_str().unwrap());
     let why = story.place.stalled();
     assert!(why.contains("is signed by OpenPGP, and VERIFY does not take that"), "{why}");
+
+    story.place.set("VERIFY", "any");
+    assert_eq!(story.place.once().0, Some(0), "OpenPGP is one of any");
+    story.place.must(story.place.program("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", "bob"]));
+    let key = std::fs::read_to_string(story.place.path("bob.pub")).unwrap();
+    story.place.write("signers", format!("bob@example.org {key}"));
+    let config = by_ssh(story.place.path("bob").to_str().unwrap());
+    story.place.commit("2", &config.each_ref().map(String::as_str), &["-S"]);
+    story.place.set("SKILLS_REF", "main");
+    assert_eq!(story.place.applied()["signer"]["name"], "bob@example.org", "and so is SSH");
 }
 
 #[test]

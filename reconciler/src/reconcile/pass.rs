@@ -15,10 +15,19 @@ use crate::record::{AppliedSource, CommitFacts, End, Person};
 use crate::report::{
     Condemned, Diff, Outcome, Overwritten, PassReport, Quarantined, Remedy, StagesMs, error_text,
 };
-use crate::source::Signer;
+use crate::source::{Progress, Signer};
 use crate::tree::Skills;
 use crate::trigger::Trigger;
 use crate::verdict::Judged;
+
+/// What a running pass has come to, for who watches it.
+#[derive(Debug, Clone, Copy)]
+pub enum Reached {
+    /// So much of its fetch.
+    Bytes(Progress),
+    /// The commit that it looks at: that is judged and applied from here on.
+    Commit(CommitId),
+}
 
 /// A running pass, and what it has come to know.
 pub(super) struct Pass {

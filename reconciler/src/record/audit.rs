@@ -36,6 +36,9 @@ pub const VOLUME: &str = "volume";
 /// Who brought what a forge said of a push.
 pub const WEBHOOK: &str = "webhook";
 
+/// The operator's program that is told of passes.
+pub const ON_APPLIED: &str = "on_applied";
+
 /// What a record is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -77,6 +80,8 @@ pub enum Kind {
     Rebuilt,
     /// A forge said who pushed a commit.
     Pushed,
+    /// The operator's program that is told of passes failed.
+    HookFailed,
     /// Older records were let go of; what follows is verified from here.
     Checkpoint,
     /// An operator's word to make the projection again, over one that disagreed.
@@ -106,6 +111,7 @@ impl Kind {
             Self::Restored => "restored",
             Self::Rebuilt => "rebuilt",
             Self::Pushed => "pushed",
+            Self::HookFailed => "hook_failed",
             Self::Checkpoint => "checkpoint",
             Self::Reprojected => "reprojected",
         }

@@ -16,7 +16,7 @@ use url::Url;
 
 use super::credentials::{Secret, SecretError};
 use super::retry_after;
-use super::route::Route;
+use super::route::{CaError, NoAnswer, Route, Way};
 use crate::ids::Timestamp;
 use crate::report::Remedy;
 
@@ -57,8 +57,8 @@ pub enum AppError {
     Secret(#[from] SecretError),
     #[error("GITHUB_APP_PRIVATE_KEY is no RSA private key in PEM form; GitHub gives one as a `.pem` file")]
     Key,
-    #[error("the certificate authorities in {path}, which CA_FILE names, cannot be used: {detail}")]
-    CaFile { path: String, detail: String },
+    #[error(transparent)]
+    CaFile(#[from] CaError),
     #[error(
         "{api} does not believe the App (HTTP 401: {said}); check that GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY belong \
          together, and the clock of this machine"
@@ -73,8 +73,8 @@ pub enum AppError {
     Status { api: String, status: u16, said: String, wait: Option<Duration> },
     #[error("{api} answers with no token that can be read")]
     Nonsense { api: String },
-    #[error("cannot reach {api}: {detail}")]
-    Unreachable { api: String, detail: String },
+    #[error("cannot ask {api} for a token")]
+    Unreachable { api: String, source: NoAnswer },
 }
 
 impl AppError {
@@ -82,13 +82,14 @@ impl AppError {
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::Secret(error) => error.remedy(),
-            Self::Key | Self::CaFile { .. } | Self::Refused { .. } | Self::NoInstallation { .. } => {
+            Self::Key | Self::CaFile(_) | Self::Refused { .. } | Self::NoInstallation { .. } => {
                 Remedy::Person
             }
             Self::Status { wait, .. } if wait.is_some() => Remedy::Retry(*wait),
             Self::Status { status: 429 | 500.., .. } => Remedy::Retry(None),
             Self::Status { .. } => Remedy::Person,
-            Self::Nonsense { .. } | Self::Unreachable { .. } => Remedy::Retry(None),
+            Self::Unreachable { source, .. } => source.remedy(),
+            Self::Nonsense { .. } => Remedy::Retry(None),
         }
     }
 }
@@ -130,12 +131,9 @@ impl GithubApp {
     fn ask(&self, route: &Route) -> Result<Answer, AppError> {
         let api = || self.api.to_string().trim_end_matches('/').to_owned();
         let jwt = self.jwt(Timestamp::now())?;
-        let (agent, _) = route.agent(&self.api).map_err(|error| AppError::CaFile {
-            path: error.path.display().to_string(),
-            detail: error.detail,
-        })?;
+        let way @ Way { agent, .. } = &route.to(&self.api)?;
         let unreachable =
-            |error: ureq::Error| AppError::Unreachable { api: api(), detail: error.to_string() };
+            |error: ureq::Error| AppError::Unreachable { api: api(), source: way.failed(&error) };
         let url = format!("{}/app/installations/{}/access_tokens", api(), self.installation);
         let request = agent
             .post(&url)
@@ -149,7 +147,7 @@ impl GithubApp {
         let wait = wait.and_then(|value| retry_after::parse(value, Timestamp::now()));
         let mut body = Vec::new();
         let read = answer.into_body().into_reader().take(MAX_ANSWER).read_to_end(&mut body);
-        read.map_err(|error| AppError::Unreachable { api: api(), detail: error.to_string() })?;
+        read.map_err(|error| unreachable(error.into()))?;
         if status == 201 {
             return serde_json::from_slice(&body).map_err(|_| AppError::Nonsense { api: api() });
         }

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream, Transport};
+use ureq::Body;
 use ureq::http::{HeaderMap, Response};
-use ureq::{Agent, Body};
 use url::Url;
 
 use super::authorization::Authorization;
 use super::error::FetchError;
 use super::redirect::{self, below};
-use super::route::{CaError, Route};
+use super::route::{CaError, NoAnswer, Route, Way};
 use super::{libgit2, retry_after};
 use crate::ids::Timestamp;
 
@@ -40,9 +40,7 @@ pub(super) struct Bounds {
 /// libgit2 carries no error of ours through its C code, so the first failure is kept here and is the
 /// one that is told.
 pub(super) struct Session {
-    agent: Agent,
-    /// By which proxy it goes.
-    proxy: Option<String>,
+    way: Way,
     /// As it was set: for errors.
     shown: String,
     /// Where the repository is; a redirect moves it.
@@ -62,13 +60,12 @@ impl Session {
         bounds: Bounds,
     ) -> Result<Arc<Self>, FetchError> {
         let shown = url.to_string();
-        let (agent, proxy) = route.agent(url).map_err(|CaError { path, detail }| {
+        let way = route.to(url).map_err(|CaError { path, detail }| {
             let url = shown.clone();
             FetchError::CaFile { url, path, detail }
         })?;
         Ok(Arc::new(Self {
-            agent,
-            proxy,
+            way,
             shown,
             base: Mutex::new(url.clone()),
             authorization,
@@ -112,13 +109,13 @@ impl Session {
             let base = self.base();
             let mut url = below(&base, redirect::LIST);
             url.set_query(Some(redirect::LIST_QUERY));
-            let mut request = self.agent.get(url.as_str());
+            let mut request = self.way.agent.get(url.as_str());
             if let Some(authorization) = &self.authorization {
                 request = request.header("Authorization", authorization.expose());
             }
             let timed =
                 request.config().timeout_global(Some(self.left()?)).timeout_connect(Some(CONNECT_TIMEOUT));
-            let answer = timed.build().call().map_err(|error| self.network(error))?;
+            let answer = timed.build().call().map_err(|error| self.network(&error))?;
             if !answer.status().is_redirection() {
                 return self.accept(answer, "advertisement");
             }
@@ -134,7 +131,7 @@ impl Session {
         let answer = self.ask(question, Some("version=2"))?;
         let mut body = answer.into_body().into_reader().take(self.bounds.max_bytes + 1);
         let mut bytes = Vec::new();
-        body.read_to_end(&mut bytes).map_err(|error| self.network(error.into()))?;
+        body.read_to_end(&mut bytes).map_err(|error| self.network(&error.into()))?;
         match u64::try_from(bytes.len()) {
             Ok(length) if length <= self.bounds.max_bytes => Ok(bytes),
             _ => Err(FetchError::EndlessList { url: self.shown.clone(), limit: self.bounds.max_bytes }),
@@ -143,6 +140,7 @@ impl Session {
 
     fn ask(&self, body: &[u8], protocol: Option<&str>) -> Result<Response<Body>, FetchError> {
         let mut request = self
+            .way
             .agent
             .post(below(&self.base(), "/git-upload-pack").as_str())
             .header("Content-Type", "application/x-git-upload-pack-request")
@@ -155,7 +153,7 @@ impl Session {
         }
         let timed =
             request.config().timeout_global(Some(self.left()?)).timeout_connect(Some(CONNECT_TIMEOUT));
-        let answer = timed.build().send(body).map_err(|error| self.network(error))?;
+        let answer = timed.build().send(body).map_err(|error| self.network(&error))?;
         self.accept(answer, "result")
     }
 
@@ -198,61 +196,21 @@ impl Session {
         }
     }
 
-    fn network(&self, error: ureq::Error) -> FetchError {
+    fn network(&self, error: &ureq::Error) -> FetchError {
         use ureq::Timeout::{Connect, Resolve};
         let url = self.shown.clone();
-        if let Some(failure) = self.by_proxy(&error) {
-            return failure;
+        if matches!(error, ureq::Error::Timeout(Connect | Resolve)) && self.left().is_ok() {
+            let detail = format!("no answer in {} s", CONNECT_TIMEOUT.as_secs());
+            return FetchError::Unreachable { url, detail };
         }
-        match error {
-            ureq::Error::Timeout(Connect | Resolve) if self.left().is_ok() => {
-                let detail = format!("no answer in {} s", CONNECT_TIMEOUT.as_secs());
-                FetchError::Unreachable { url, detail }
-            }
-            ureq::Error::Timeout(_) => self.timed_out(),
-            ureq::Error::HostNotFound => FetchError::Dns { url, detail: "it has no address".to_owned() },
-            ureq::Error::Io(error) => of_io(url, &error),
-            error => of_text(url, &error.to_string()),
+        match self.way.failed(error) {
+            NoAnswer::Proxy { proxy, detail, refused } => FetchError::Proxy { url, proxy, detail, refused },
+            NoAnswer::Timeout => self.timed_out(),
+            NoAnswer::Dns(detail) => FetchError::Dns { url, detail },
+            NoAnswer::Connection(detail) => FetchError::Unreachable { url, detail },
+            NoAnswer::Certificate(detail) => FetchError::Tls { url, detail },
+            NoAnswer::Broken(detail) => FetchError::Broken { url, detail },
         }
-    }
-}
-
-impl Session {
-    /// What a proxy did: it is the one that is connected to, and that looks for the host.
-    fn by_proxy(&self, error: &ureq::Error) -> Option<FetchError> {
-        let (url, proxy) = (self.shown.clone(), self.proxy.clone()?);
-        let failed = |detail: String, refused| Some(FetchError::Proxy { url, proxy, detail, refused });
-        match error {
-            ureq::Error::ConnectProxyFailed(detail) => {
-                let refused = ["401", "403", "407"].iter().any(|status| detail.contains(status));
-                failed(foreign(detail), refused)
-            }
-            ureq::Error::HostNotFound => failed("it has no address".to_owned(), false),
-            ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                failed(error.to_string(), false)
-            }
-            _ => None,
-        }
-    }
-}
-
-fn of_io(url: String, error: &io::Error) -> FetchError {
-    let detail = error.to_string();
-    // The standard library gives resolver failures no kind of their own.
-    if detail.starts_with("failed to lookup address") {
-        return FetchError::Dns { url, detail };
-    }
-    match error.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::Other => of_text(url, &detail),
-        _ => FetchError::Unreachable { url, detail },
-    }
-}
-
-fn of_text(url: String, detail: &str) -> FetchError {
-    if detail.contains("certificate") {
-        FetchError::Tls { url, detail: foreign(detail) }
-    } else {
-        FetchError::Broken { url, detail: foreign(detail) }
     }
 }
 
@@ -321,7 +279,7 @@ impl Exchange {
 impl Read for Exchange {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.begin()?.read(buffer);
-        let read = read.map_err(|error| self.session.fail(self.session.network(error.into())))?;
+        let read = read.map_err(|error| self.session.fail(self.session.network(&error.into())))?;
         self.left = match self.left.checked_sub(u64::try_from(read).unwrap_or(u64::MAX)) {
             Some(left) => left,
             None => return Err(self.beyond()),

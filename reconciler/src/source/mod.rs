@@ -52,10 +52,10 @@ pub use probe::Probe;
 pub(crate) use reference::tag_version;
 pub use reference::{Reference, ReferenceError};
 pub use retry_after::parse as retry_after;
-pub use route::{Proxies, ProxyError, Route};
+pub use route::{CaError, NoAnswer, Proxies, ProxyError, Route, Way};
 pub use served::holds_served;
 pub use signature::{Accept, Claim, Mode, ProgramError, SignatureError, Signer, Verify};
-pub use url::{RepoUrl, RepoUrlError};
+pub use url::{RepoUrl, RepoUrlError, is_readable_on_the_way};
 
 /// Where the skills come from, and how they are fetched.
 #[derive(Debug, Clone)]

@@ -9,6 +9,10 @@ use ureq::Agent;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use url::Url;
 
+mod no_answer;
+
+pub use no_answer::NoAnswer;
+
 /// Forges look for `git/` in it.
 const USER_AGENT: &str = concat!("git/skill-sync-", env!("CARGO_PKG_VERSION"));
 
@@ -35,10 +39,29 @@ pub struct Proxies {
 pub struct ProxyError;
 
 /// Says why the operator's certificate authorities cannot be used.
-#[derive(Debug)]
-pub(super) struct CaError {
-    pub(super) path: PathBuf,
-    pub(super) detail: String,
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the certificate authorities in {}, which CA_FILE names, cannot be used: {detail}", path.display())]
+pub struct CaError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+/// The way to one server.
+#[derive(Debug, Clone)]
+pub struct Way {
+    /// What sends: it follows no redirect, and no status is an error.
+    pub agent: Agent,
+    /// By which proxy it goes, as it may be shown.
+    proxy: Option<String>,
+}
+
+impl Way {
+    /// Why a request on this way got no answer.
+    pub fn failed(&self, error: &ureq::Error) -> NoAnswer {
+        NoAnswer::of(error, self.proxy.as_deref())
+    }
 }
 
 impl Proxies {
@@ -85,9 +108,11 @@ impl Proxies {
 }
 
 impl Route {
-    /// What sends requests to a URL: no redirect is followed and no status is an error. Also the proxy by
-    /// which it goes, as it may be shown.
-    pub(super) fn agent(&self, url: &Url) -> Result<(Agent, Option<String>), CaError> {
+    /// The way to a URL.
+    ///
+    /// # Errors
+    /// Where `CA_FILE` cannot be read, or holds no certificate.
+    pub fn to(&self, url: &Url) -> Result<Way, CaError> {
         let proxy = self.proxies.of(url).and_then(|proxy| ureq::Proxy::new(proxy).ok());
         let shown = proxy.as_ref().map(|proxy| format!("{}:{}", proxy.host(), proxy.port()));
         let roots = match &self.ca_file {
@@ -103,7 +128,7 @@ impl Route {
             .proxy(proxy)
             .build()
             .into();
-        Ok((agent, shown))
+        Ok(Way { agent, proxy: shown })
     }
 }
 

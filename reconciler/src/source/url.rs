@@ -234,17 +234,20 @@ impl RepoUrl {
 
     /// Whether what is sent there can be read on the way: `http://` to another machine.
     pub(super) fn is_readable_on_the_way(&self) -> bool {
-        self.http().is_some_and(|url| url.scheme() == "http" && !is_loopback(url))
+        self.http().is_some_and(is_readable_on_the_way)
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
+/// Whether what is sent to a URL can be read on the way: anything but `https://`, but for what stays on this
+/// machine.
+pub fn is_readable_on_the_way(url: &Url) -> bool {
+    let is_loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
-    }
+    };
+    url.scheme() != "https" && !is_loopback
 }
 
 impl fmt::Display for RepoUrl {

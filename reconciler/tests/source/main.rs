@@ -17,4 +17,5 @@ mod references;
 mod route;
 mod ssh;
 mod tidy;
+mod way;
 mod world;

@@ -1,95 +1,12 @@
 //! The way out: certificate authorities of the operator's, and a real proxy.
 
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 
 use reconciler::report::Remedy;
 use reconciler::source::{FetchError, Proxies};
 
-use crate::world::{Backend, World, skip, until};
-
-/// A certificate authority, and what it vouches for.
-struct Authority {
-    dir: tempfile::TempDir,
-}
-
-impl Authority {
-    fn new() -> Option<Self> {
-        let ours = Self { dir: tempfile::tempdir().unwrap() };
-        let made = ours.openssl(&[
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "30",
-            "-subj",
-            "/CN=the authority of a story",
-            "-keyout",
-            "ca.key",
-            "-out",
-            "ca.crt",
-        ]);
-        if !made {
-            skip("certificates, because there is no openssl to make them");
-            return None;
-        }
-        Some(ours)
-    }
-
-    fn openssl(&self, arguments: &[&str]) -> bool {
-        let done = Command::new("openssl").current_dir(self.dir.path()).args(arguments).output();
-        done.is_ok_and(|done| done.status.success())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// The arguments of a server with a certificate for a name that ends after some days; a negative number
-    /// of them is in the past.
-    fn vouch(&self, name: &str, days: i32) -> Vec<String> {
-        std::fs::write(self.path("ext"), format!("subjectAltName={name}\nbasicConstraints=CA:FALSE\n"))
-            .unwrap();
-        let made = self.openssl(&[
-            "req",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-subj",
-            "/CN=server",
-            "-keyout",
-            "key",
-            "-out",
-            "csr",
-        ]) && self.openssl(&[
-            "x509",
-            "-req",
-            "-in",
-            "csr",
-            "-CA",
-            "ca.crt",
-            "-CAkey",
-            "ca.key",
-            "-CAcreateserial",
-            "-days",
-            &days.to_string(),
-            "-extfile",
-            "ext",
-            "-out",
-            "crt",
-        ]);
-        assert!(made, "a certificate for {name}");
-        let shown = |name: &str| self.path(name).to_str().unwrap().to_owned();
-        vec!["--cert".to_owned(), shown("crt"), "--key".to_owned(), shown("key")]
-    }
-}
+use crate::way::{Authority, Proxy};
+use crate::world::{Backend, World, until};
 
 fn start(world: &World, arguments: &[String]) -> Option<Backend> {
     Backend::serve(world, &arguments.iter().map(String::as_str).collect::<Vec<_>>())
@@ -148,52 +65,6 @@ fn a_certificate_for_another_name_or_another_time_is_refused() {
     assert!(error.to_string().to_lowercase().contains("expired"), "{error}");
 }
 
-/// A real proxy (tinyproxy); it ends with this value.
-struct Proxy {
-    child: Child,
-    dir: tempfile::TempDir,
-    address: String,
-}
-
-impl Proxy {
-    fn start(user: Option<&str>) -> Option<Self> {
-        if !Path::new("/usr/bin/tinyproxy").exists() {
-            skip("a fetch by a proxy, because there is no tinyproxy in /usr/bin");
-            return None;
-        }
-        let dir = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let user = user.map(|user| format!("BasicAuth {user}\n")).unwrap_or_default();
-        let text = format!(
-            "Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 20\nLogLevel Connect\nLogFile \"{}\"\n{user}",
-            dir.path().join("log").display()
-        );
-        std::fs::write(dir.path().join("config"), text).unwrap();
-        let child = Command::new("/usr/bin/tinyproxy")
-            .arg("-d")
-            .arg("-c")
-            .arg(dir.path().join("config"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let address = format!("127.0.0.1:{port}");
-        until("the proxy listens", || std::net::TcpStream::connect(&address).ok());
-        Some(Self { child, dir, address })
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
 fn by(backend: &Backend, proxy: &str, direct: &str) -> World {
     let mut ours = World::new().url(format!("{}/skills.git", backend.url));
     let proxy = Some(Proxies::check(proxy).unwrap());
@@ -214,8 +85,7 @@ fn a_proxy_is_gone_through_but_for_the_hosts_that_are_named() {
         ours.source.route.ca_file = Some(authority.path("ca.crt"));
         assert_eq!(ours.fetched().commit, commit);
         let port = backend.url.rsplit(':').next().unwrap();
-        let connects =
-            || proxy.log().lines().filter(|line| line.contains(&format!("CONNECT 127.0.0.1:{port}"))).count();
+        let connects = || proxy.connects(port);
         let through = until("the proxy has seen it", || Some(connects()).filter(|count| *count > 0));
         let mut direct = by(backend, &proxy.address, "127.0.0.1");
         direct.source.route.ca_file = Some(authority.path("ca.crt"));

@@ -48,7 +48,11 @@ impl PostError {
 
     /// Whether it may work later without anybody doing something.
     pub(super) fn is_passing(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::Later { .. } | Self::GivenUp)
+        match self {
+            Self::Later { .. } | Self::GivenUp => true,
+            Self::Unreachable(error) => error.is_passing(),
+            _ => false,
+        }
     }
 }
 
@@ -56,7 +60,7 @@ impl PostError {
 ///
 /// # Errors
 /// Where it was not taken.
-pub(super) fn send(web: &Web, notify: &Notify, message: &Message) -> Result<(), PostError> {
+pub(super) fn send(notify: &Notify, message: &Message) -> Result<(), PostError> {
     let text = notify.url.read()?;
     let address = Address::parse(&text, notify.insecure).map_err(PostError::Address)?;
     let form = notify.form.unwrap_or_else(|| form_of(address.host()));
@@ -66,7 +70,7 @@ pub(super) fn send(web: &Web, notify: &Notify, message: &Message) -> Result<(), 
         headers: Vec::new(),
         body: Some(message.body(form)),
     };
-    let answer = web.send(&request)?;
+    let answer = Web::new(notify.route.clone()).send(&request)?;
     let (status, pause) = (answer.status, answer.retry_after);
     let help = match status {
         200..=299 => return Ok(()),

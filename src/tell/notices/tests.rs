@@ -193,14 +193,14 @@ fn a_text_stays_short_however_much_there_is_to_tell() {
 }
 
 fn notify(url: String) -> Notify {
-    Notify { url: Secret::Value(url), form: None, insecure: false }
+    Notify { url: Secret::Value(url), form: None, insecure: false, route: Route::default() }
 }
 
 #[test]
 fn a_notice_is_posted_as_json() {
     let (base, served) = serve(&[("200 OK", "", "ok")]);
     let notify = notify(format!("{base}/services/s3cret"));
-    post::send(&Web::new(), &notify, &message(&degraded(&[("a", "encoding")]))).expect("sent");
+    post::send(&notify, &message(&degraded(&[("a", "encoding")]))).expect("sent");
     let seen = served.join().expect("served");
     assert_eq!(seen[0].line(), "POST /services/s3cret");
     assert_eq!(seen[0].body["notices"][0]["skill"], "a");
@@ -218,7 +218,7 @@ fn each_refusal_says_what_to_do_and_never_the_address() {
     for (status, headers, says) in cases {
         let (base, served) = serve(&[(status, headers, "")]);
         let notify = notify(format!("{base}/services/s3cret"));
-        let error = post::send(&Web::new(), &notify, &message(&degraded(&[("a", "encoding")])));
+        let error = post::send(&notify, &message(&degraded(&[("a", "encoding")])));
         served.join().expect("served");
         let error = error.expect_err(status);
         let text = error_text(&error);
@@ -226,8 +226,7 @@ fn each_refusal_says_what_to_do_and_never_the_address() {
         let pause = status.starts_with("503").then_some(std::time::Duration::from_secs(77));
         assert_eq!(error.pause(), pause, "{status}");
     }
-    let error =
-        post::send(&Web::new(), &notify("http://example.org/s3cret".into()), &message(&degraded(&[])));
+    let error = post::send(&notify("http://example.org/s3cret".into()), &message(&degraded(&[])));
     let text = error_text(&error.expect_err("anyone could listen"));
     assert!(
         text.contains("NOTIFY_URL") && text.contains("INSECURE_HTTP") && !text.contains("s3cret"),

@@ -232,3 +232,18 @@ fn only_what_a_checkpoint_covers_may_go() {
     let found = place.record.verify().unwrap();
     assert_eq!(found, broken(1, Break::Gap { expected: 1, found: 9 }), "nothing signs off what is missing");
 }
+
+#[test]
+fn that_a_program_of_the_operators_failed_is_a_record_of_the_chain() {
+    let mut place = Place::new();
+    place.serve(skills([("a", "1")], commit(1)), commit(1));
+    let failure = HookFailure { pass: PassId(1), error: "ON_APPLIED ended with exit status: 3".to_owned() };
+    place.record.note_hook_failure(&failure, Timestamp::from_millis(7)).unwrap();
+    let last = &place.record.audit(1, None).unwrap()[0];
+    assert_eq!((last.kind.as_str(), last.actor.as_str()), ("hook_failed", ON_APPLIED));
+    assert_eq!(
+        (last.pass, last.body.as_str()),
+        (Some(PassId(1)), r#"{"error":"ON_APPLIED ended with exit status: 3"}"#)
+    );
+    assert!(matches!(place.record.verify(), Ok(Verified::Whole { records: 4, .. })));
+}
