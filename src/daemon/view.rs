@@ -61,6 +61,14 @@ impl View {
         Self { served, report: None, changed: None, running: None, begun: 0, next_pass_at: None, since }
     }
 
+    /// What is seen after one pass.
+    #[cfg(test)]
+    pub(crate) fn after(report: PassReport) -> Self {
+        let mut view = Self::new(Arc::default());
+        view.end(Arc::new(report), Arc::default(), Timestamp::now());
+        view
+    }
+
     /// Why the last pass came to nothing, and since when; none where it did not.
     pub(crate) fn failing(&self) -> Option<Failing> {
         let report = self.report.as_ref()?;

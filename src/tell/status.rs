@@ -131,8 +131,40 @@ fn held(held: &[Held]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use reconciler::source::Route;
+
     use super::*;
+    use crate::config::Secret;
+    use crate::forge::Forge;
     use crate::tell::notices::tests::{held as held_skill, report};
+    use crate::web::testing::serve;
+    use crate::web::{Address, Web};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_forge_that_asks_us_to_wait_is_left_alone_for_as_long_as_it_says() {
+        let (base, served) =
+            serve(&[("429 Too Many", "retry-after: 3600\r\n", "{}"), ("201 Created", "", "{}")]);
+        let api = Api {
+            forge: Forge::Gitea,
+            base: Address::parse(&base, false).expect("an address"),
+            repository: "o/r".to_owned(),
+            token: Secret::Value("t0ken".to_owned()),
+            web: Web::new(Route::default()),
+        };
+        let (_newer, views) = watch::channel(View::after(report(Outcome::Applied)));
+        let began = Instant::now();
+        tokio::spawn(follow(views, api, "skill-sync/test".to_owned(), Metrics::new()));
+        // The clock stands still while something is sent.
+        while !served.is_finished() {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+        assert!(began.elapsed() >= Duration::from_secs(3600), "{:?}", began.elapsed());
+        let seen = served.join().expect("served");
+        assert_eq!(seen.len(), 2);
+        assert!(seen.iter().all(|seen| seen.body["state"] == "success"));
+    }
 
     #[test]
     fn a_status_says_what_a_pass_came_to() {
