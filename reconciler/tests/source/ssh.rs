@@ -123,6 +123,33 @@ fn every_kind_of_key_is_let_in_with_a_passphrase_and_without() {
     }
 }
 
+/// The form that has no place for a port: only a server at port 22 shows that it is meant.
+#[test]
+fn the_form_of_scp_is_ssh_at_its_own_port() {
+    // All of 127/8 is this machine: here nobody else listens, unless somebody listens everywhere.
+    const ADDRESS: &str = "127.0.0.22";
+    if !is_here() {
+        return;
+    }
+    if let Err(error) = std::net::TcpListener::bind((ADDRESS, 22)) {
+        println!(
+            "not tried: a fetch from {ADDRESS}:skills.git, because nobody may listen at port 22: {error}"
+        );
+        return;
+    }
+    let server = World::new();
+    let commit = server.upstream().push("main", "one");
+    let key = key(&server, "client", &["-t", "ed25519"]);
+    let Some(sshd) = Sshd::start(&server, &["--address", ADDRESS, "--port", "22"]) else { return };
+    let user = sshd.url.strip_prefix("ssh://").and_then(|rest| rest.split('@').next()).unwrap();
+    let host = std::fs::read_to_string(sshd.home.join("sshd/host_ed25519.pub")).unwrap();
+    let hosts = sshd.home.join("hosts");
+    std::fs::write(&hosts, format!("{ADDRESS} {host}")).unwrap();
+    let mut world = World::new().url(format!("{user}@{ADDRESS}:skills.git"));
+    world.source.ssh = Ssh { key: Some(key), known_hosts: Some(hosts), ..Ssh::default() };
+    assert_eq!(world.fetched().commit, commit);
+}
+
 #[test]
 fn the_first_fetch_is_shallow_and_later_ones_bring_what_lies_between() {
     if !is_here() {
