@@ -8,6 +8,7 @@ mod memo;
 mod orders;
 mod pass;
 mod planted;
+mod publish;
 mod quiet;
 mod retention;
 mod unpublish;
@@ -16,7 +17,7 @@ mod verdicts;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::apply::{self, Order};
+use crate::apply;
 use crate::cancel::Cancel;
 use crate::desired;
 use crate::guard;
@@ -38,6 +39,7 @@ pub use looker::Looker;
 use memo::Memo;
 pub use pass::Reached;
 use pass::{Pass, Step, timed};
+use publish::Change;
 
 /// The name of the mirror in the state directory.
 pub const MIRROR: &str = "repo.git";
@@ -286,21 +288,13 @@ impl Engine {
             step.done = true;
             return Ok(());
         }
-        let mut late = Vec::new();
         let applied = timed(&mut pass.stages.apply, || {
             let Step { source, observed, plan, .. } = &*step;
-            let order = Order { pass: pass.id, revision: source.commit, plan, observed };
-            let staged = apply::stage(target, &self.mirror, order, cancel)?;
-            self.mirror.sync()?;
-            self.record.intend(pass.id, source, plan, &self.inventory.skills, staged.kept())?;
-            let applied = staged.publish(&self.mirror, cancel, &mut late);
-            self.record.keep_late(pass.id, plan, &late)?;
-            let applied = applied?;
+            let change = Change { pass: pass.id, source, plan, observed };
+            let applied = self.publish(target, &change, &mut pass.overwritten, cancel)?;
             self.pin(source.commit, &plan.next)?;
             Ok::<_, PassError>(applied)
-        });
-        pass.note_late(late);
-        let (applied, Some(step)) = (applied?, &mut pass.step) else { return Ok(()) };
+        })?;
         step.observed.known.extend(applied.known);
         step.done = true;
         pass.signed |= applied.signed;
@@ -336,21 +330,13 @@ impl Engine {
         let revision = intent.applied.commit;
         let observed = self.observe(intent.next.skills(), Trust::Nothing)?;
         let plan = self.plan(revision, &intent.next, &observed, None)?;
-        let order = Order { pass: pass.id, revision, plan: &plan, observed: &observed };
-        let staged = apply::stage(target, &self.mirror, order, cancel)?;
-        self.mirror.sync()?;
-        let inventory = &self.inventory.skills;
-        self.record.intend(pass.id, &intent.applied, &plan, inventory, staged.kept())?;
-        let mut late = Vec::new();
-        let applied = staged.publish(&self.mirror, cancel, &mut late);
-        self.record.keep_late(pass.id, &plan, &late)?;
-        pass.note_late(late);
-        let applied = applied?;
+        let change = Change { pass: pass.id, source: &intent.applied, plan: &plan, observed: &observed };
+        let applied = self.publish(target, &change, &mut pass.overwritten, cancel)?;
         // What the interrupted pass had published was not synced, and is not published again.
         target.sync()?;
         self.pin(revision, &plan.next)?;
         let known: StatCache = observed.known.clone().into_iter().chain(applied.known).collect();
-        let (pass, at) = (pass.id, Timestamp::now());
+        let (pass, at, inventory) = (pass.id, Timestamp::now(), &self.inventory.skills);
         let settled = Settled { pass, at, intent: &intent, plan: &plan, inventory, known: &known };
         self.record.settled(&settled)?;
         self.inventory = self.inventory.after(&plan, known);

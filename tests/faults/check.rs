@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::product::Ended;
 use crate::scene::{Drift, Place, Scene, Tree, read_directory};
+use crate::trace::Injected;
 
 /// What is wrong; empty where nothing is.
 pub(crate) type Problems = Vec<String>;
@@ -205,8 +205,9 @@ fn on_record(scene: &Scene, place: &Place, had_changed: bool, next: u64) -> Prob
 }
 
 /// How a pass with a failed call ended: converged, or failed with a text that says what and where, and
-/// without a held skill.
-pub(crate) fn ended(scene: &Scene, place: &Place, ended: &Ended) -> Problems {
+/// without a held skill. Only its exit code speaks where its words met the fault too.
+pub(crate) fn ended(scene: &Scene, place: &Place, injected: &Injected) -> Problems {
+    let Injected { ended, is_mute, .. } = injected;
     let report = ended.json();
     let outcome = report["outcome"].as_str();
     let is_converged = ended.code == Some(0) && matches!(outcome, Some("applied" | "in_sync"));
@@ -220,7 +221,7 @@ pub(crate) fn ended(scene: &Scene, place: &Place, ended: &Ended) -> Problems {
     if report["held"].as_array().is_some_and(|held| !held.is_empty()) {
         problems.push(format!("a fault of the disk held a skill: {}", report["held"]));
     }
-    if is_failed {
+    if is_failed && !is_mute {
         let said = report["error"].as_str().unwrap_or(&ended.stderr);
         problems.extend(unclear(scene, place, said));
     }
@@ -257,11 +258,14 @@ fn unclear(scene: &Scene, place: &Place, said: &str) -> Problems {
 }
 
 /// What the child of a fetch said: a fault of our own side, or that it did fetch.
-pub(crate) fn said(ended: &Ended) -> Problems {
+pub(crate) fn said(injected: &Injected) -> Problems {
+    let Injected { ended, is_mute, .. } = injected;
     let last = ended.stdout.lines().last().unwrap_or_default();
     let line: Value = serde_json::from_str(last).unwrap_or_default();
     let is_ours = line["fetched"].is_object() || line["failed"]["local"].is_object();
-    if is_ours {
+    // One that could say nothing is told from one that fetched by its exit code alone.
+    let is_refused = *is_mute && ended.code != Some(0);
+    if is_ours || is_refused {
         Problems::new()
     } else {
         vec![format!("the fetch said: {:?} {last} {}", ended.code, ended.stderr)]

@@ -11,6 +11,7 @@
 )]
 
 mod check;
+mod late;
 mod mirror;
 mod order;
 mod points;
@@ -134,6 +135,13 @@ fn what_shows_is_durable_before_and_on_record() {
         order::check_itself(&Scene::change());
         order::check(&Scene::everything());
         order::check(&Scene::first());
+    }
+}
+
+#[test]
+fn what_is_written_to_a_file_while_it_is_replaced_is_told_kept_and_on_record() {
+    if can_trace() {
+        late::write(&Scene::change());
     }
 }
 

@@ -32,8 +32,8 @@ pub(crate) fn after_crash() -> Scene {
     let mut scene = Scene::change();
     let calls = trace::record(&scene, Process::Pass);
     let third = calls.into_iter().filter(|call| call.kind == "renameat").nth(2).expect("three renames");
-    let (_, came) = trace::inject(&scene.base(), Process::Pass, &third, Fault::Kill);
-    assert!(came, "the pass was to be killed at {third}");
+    let injected = trace::inject(&scene.base(), Process::Pass, &third, Fault::Kill);
+    assert!(injected.came, "the pass was to be killed at {third}");
     scene.is_interrupted = true;
     scene
 }
@@ -98,15 +98,15 @@ impl<'s> Points<'s> {
 
     /// What one point left wrong; none where the fault did not come.
     fn point(&self, place: &Place, call: &Call, fault: Fault) -> Option<Problems> {
-        let (ended, came) = trace::inject(place, self.process, call, fault);
-        if !came {
+        let injected = trace::inject(place, self.process, call, fault);
+        if !injected.came {
             return None;
         }
         let mut problems = check::at_once(self.scene, place);
         match (fault, self.process) {
             (Fault::Kill, _) => {}
-            (_, Process::Pass) => problems.extend(check::ended(self.scene, place, &ended)),
-            (_, Process::Fetch) => problems.extend(check::said(&ended)),
+            (_, Process::Pass) => problems.extend(check::ended(self.scene, place, &injected)),
+            (_, Process::Fetch) => problems.extend(check::said(&injected)),
         }
         let had_changed = check::has_changed(self.scene, place);
         if had_changed && self.process == Process::Fetch {

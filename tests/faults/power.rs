@@ -155,9 +155,9 @@ pub(crate) fn cut(scene: &Scene, disk: &Disk, is_long: bool) {
 fn cut_at(scene: &Scene, disk: &Disk, call: &Call) -> Option<Vec<String>> {
     let place = scene.copy_to(&disk.root());
     disk.sync();
-    let (_, came) = trace::inject(&place, Process::Pass, call, Fault::Kill);
+    let injected = trace::inject(&place, Process::Pass, call, Fault::Kill);
     disk.cut();
-    let problems = came.then(|| {
+    let problems = injected.came.then(|| {
         let mut problems = check::at_once(scene, &place);
         let had_changed = check::has_changed(scene, &place);
         problems.extend(check::afterwards(scene, &place, had_changed));

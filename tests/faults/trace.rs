@@ -86,7 +86,12 @@ pub(crate) enum Fault {
     Once(&'static str),
     /// The call and all of its kind after it fail so.
     FromThenOn(&'static str),
+    /// The call is made some seconds later.
+    Delayed,
 }
+
+/// How long a call is held up, in microseconds.
+const DELAY: u32 = 3_000_000;
 
 impl Fault {
     fn injection(self, call: &Call) -> String {
@@ -95,6 +100,7 @@ impl Fault {
             Self::Kill => format!("inject={kind}:signal=KILL:when={nth}"),
             Self::Once(error) => format!("inject={kind}:error={error}:when={nth}"),
             Self::FromThenOn(error) => format!("inject={kind}:error={error}:when={nth}+"),
+            Self::Delayed => format!("inject={kind}:delay_enter={DELAY}:when={nth}"),
         }
     }
 }
@@ -116,17 +122,29 @@ pub(crate) fn record(scene: &Scene, process: Process) -> Vec<Call> {
     calls
 }
 
-/// Runs one pass, or one fetch, with a fault in it; tells how it ended and whether the fault came.
-pub(crate) fn inject(place: &Place, process: Process, call: &Call, fault: Fault) -> (Ended, bool) {
+/// What a fault made of a pass, or of a fetch.
+pub(crate) struct Injected {
+    pub(crate) ended: Ended,
+    /// Whether the fault came.
+    pub(crate) came: bool,
+    /// Whether it met what the process said, too: a call that fails from then on fails there as well.
+    pub(crate) is_mute: bool,
+}
+
+/// Runs one pass, or one fetch, with a fault in it.
+pub(crate) fn inject(place: &Place, process: Process, call: &Call, fault: Fault) -> Injected {
     let log = place.beside("trace");
     let kind = format!("trace={}", call.kind);
     let ended = run(place, process, &log, &["-e", &kind, "-e", &fault.injection(call)]);
     let trace = fs::read_to_string(&log).expect("a trace");
     let came = match fault {
         Fault::Kill => trace.contains("+++ killed by SIGKILL +++"),
+        Fault::Delayed => trace.contains("(DELAYED)"),
         Fault::Once(_) | Fault::FromThenOn(_) => trace.contains("(INJECTED)"),
     };
-    (ended, came)
+    let to_people = |line: &str| line.starts_with("write(1<") || line.starts_with("write(2<");
+    let is_mute = trace.lines().any(|line| to_people(line) && line.ends_with("(INJECTED)"));
+    Injected { ended, came, is_mute }
 }
 
 /// Runs one pass and writes the calls of all its processes, in their order.

@@ -84,6 +84,17 @@ fn a_diff_of_a_target_that_was_removed_says_what_would_come_back_and_makes_nothi
 }
 
 #[test]
+fn a_service_says_what_would_come_back_to_a_target_that_was_removed() {
+    let (place, _) = Place::with(&["a"]);
+    let _service = place.serve(&[]);
+    place.ends(&["suspend", "--reason", "somebody looks"], 0);
+    fs::remove_dir_all(place.path("skills")).unwrap();
+    let diff = place.ends(&["diff", "-o", "json"], 1).json();
+    assert_eq!(diff["changes"][0]["action"], "restore", "{diff}");
+    assert!(!place.path("skills").exists());
+}
+
+#[test]
 fn a_diff_that_finds_no_room_for_what_it_fetches_names_the_variable() {
     let (place, _) = Place::with(&["a"]);
     let nowhere = place.path("nowhere");

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use super::memo::Ruling;
 use super::{Engine, PassError, held};
-use crate::apply::Late;
 use crate::finding::Held;
 use crate::ids::{CommitId, PassId, SkillId, Timestamp};
 use crate::observed::{Observed, StatCache, Unowned};
@@ -110,12 +109,6 @@ impl Pass {
         let conflicts = self.step.iter().flat_map(|step| &step.plan.conflicts);
         let judged = self.judged().into_iter().flat_map(|judged| &judged.held);
         judged.map(|held| &held.skill).chain(conflicts.map(|conflict| &conflict.skill))
-    }
-
-    /// Notes what was written to while it was replaced.
-    pub(super) fn note_late(&mut self, late: Vec<Late>) {
-        let overwritten = |Late { path, kept }| Overwritten { path, drift: kept.map(|kept| kept.id) };
-        self.overwritten.extend(late.into_iter().map(overwritten));
     }
 
     /// How long it has run, in milliseconds.

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::pass::Pass;
+use super::publish::Change;
 use super::{Engine, PassError, trust};
-use crate::apply::{self, Order};
 use crate::cancel::Cancel;
 use crate::ids::{CommitId, Timestamp};
 use crate::observed::Observed;
@@ -25,15 +25,8 @@ impl Engine {
     ) -> Result<(), PassError> {
         let Some((revision, observed, plan)) = self.denied(pass)? else { return Ok(()) };
         let Some(source) = self.record.last_applied()? else { return Ok(()) };
-        let order = Order { pass: pass.id, revision, plan: &plan, observed: &observed };
-        let staged = apply::stage(target, &self.mirror, order, cancel)?;
-        self.mirror.sync()?;
-        self.record.intend(pass.id, &source, &plan, &self.inventory.skills, staged.kept())?;
-        let mut late = Vec::new();
-        let published = staged.publish(&self.mirror, cancel, &mut late);
-        self.record.keep_late(pass.id, &plan, &late)?;
-        pass.note_late(late);
-        published?;
+        let change = Change { pass: pass.id, source: &source, plan: &plan, observed: &observed };
+        self.publish(target, &change, &mut pass.overwritten, cancel)?;
         self.pin(revision, &plan.next)?;
         let (at, inventory) = (Timestamp::now(), &self.inventory.skills);
         self.record.unpublished(&Unpublished { pass: pass.id, at, revision, plan: &plan, inventory })?;
