@@ -245,10 +245,11 @@ const REASONS: &[&str] = &[
 
 fn unclear(scene: &Scene, place: &Place, said: &str) -> Problems {
     let data = place.data();
-    let names_place = said.contains(data.to_str().expect("text"))
-        || scene.old.keys().chain(scene.new.keys()).any(|path| said.contains(path.as_str()))
-        || [".skill-sync.md", "staged", "target"].iter().any(|word| said.contains(word))
-        || scene.new.keys().filter_map(|path| path.rsplit_once('/')).any(|(parent, _)| said.contains(parent));
+    let all = scene.old.keys().chain(scene.new.keys()).flat_map(|path| Path::new(path).ancestors());
+    let mut ours = all.chain([Path::new(".skill-sync.md")]).filter_map(Path::to_str);
+    let is_named =
+        |path: &str| [format!("`{path}`"), format!("`{path}/`")].iter().any(|name| said.contains(name));
+    let names_place = said.contains(data.to_str().expect("text")) || ours.any(is_named);
     let names_reason = REASONS.iter().any(|reason| said.contains(reason));
     if names_place && names_reason {
         Problems::new()

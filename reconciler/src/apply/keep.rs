@@ -36,7 +36,9 @@ impl Staged<'_> {
         }
         let moves = self.vacate.values().any(|vacate| matches!(vacate, Vacate::Displace(_)));
         if moves {
-            self.displaced = Some(self.open_displaced().map_err(failed(|| format!("make `{DISPLACED}`")))?);
+            let opened = self.open_displaced();
+            let what = || format!("make the directory `{}`", self.target.state().join(DISPLACED).display());
+            self.displaced = Some(opened.map_err(failed(what))?);
         }
         Ok(())
     }

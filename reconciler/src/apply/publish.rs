@@ -11,7 +11,8 @@ use super::late::{Late, Witness};
 use super::pace::{PACE, left_since};
 use super::stage::{STAGED_SENTINEL, staged_name};
 use super::{
-    Applied, ApplyError, SENTINEL, SYNC_ONE_BY_ONE, Staged, Vacate, Written, failed, open_parent, parent_of,
+    Applied, ApplyError, DISPLACED, SENTINEL, SYNC_ONE_BY_ONE, Staged, Vacate, Written, failed, open_parent,
+    parent_of,
 };
 use crate::cancel::Cancel;
 use crate::observed::{Found, Known, Stamp, StatCache};
@@ -281,12 +282,15 @@ impl<'s> Publisher<'s> {
 
     /// Makes the touched directories durable; one that is gone has its parent for it.
     fn sync(&self) -> Result<(), ApplyError> {
-        let root = self.staged.target.directory();
+        let target = self.staged.target;
+        let root = target.directory();
         if let Some(displaced) = &self.staged.displaced {
-            displaced.sync().map_err(failed(|| "sync what was moved aside".to_owned()))?;
+            let what = || format!("sync the directory `{}`", target.state().join(DISPLACED).display());
+            displaced.sync().map_err(failed(what))?;
         }
         if self.touched.len() > SYNC_ONE_BY_ONE {
-            return root.sync_file_system().map_err(failed(|| "sync what was published".to_owned()));
+            let what = || format!("sync the file system of `{}`", target.path().display());
+            return root.sync_file_system().map_err(failed(what));
         }
         for path in &self.touched {
             let synced = match root.below(path) {

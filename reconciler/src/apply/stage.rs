@@ -69,7 +69,8 @@ impl<'a> Staged<'a> {
         writer.sentinel(&self.staging.directory, &self.order)?;
         if !writer.each {
             let synced = self.staging.directory.sync_file_system();
-            synced.map_err(failed(|| "sync what was staged".to_owned()))?;
+            let what = || format!("sync the file system of `{}`", self.staging.path.display());
+            synced.map_err(failed(what))?;
         }
         self.written = writer.written;
         Ok(())
@@ -112,8 +113,9 @@ fn needed(plan: &Plan) -> u64 {
 
 fn check_space(target: &Target, plan: &Plan) -> Result<(), ApplyError> {
     let needed = needed(plan);
-    let room = rustix::fs::fstatvfs(target.directory().descriptor())
-        .map_err(failed(|| "ask for the room on the target's file system".to_owned()))?;
+    let room = rustix::fs::fstatvfs(target.directory().descriptor()).map_err(failed(|| {
+        format!("ask for the room on the file system of `{}`", target.path().display())
+    }))?;
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     // Some network file systems do not know; they say that they have nothing at all.
     let is_known = room.f_blocks != 0;
