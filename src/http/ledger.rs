@@ -86,11 +86,13 @@ impl Ledger {
     }
 }
 
-/// Where the last pass does not say what is wrong, the record that cannot be read does.
+/// Where the last pass does not say what is wrong, the record that cannot be read does. Before the
+/// first pass of this service has ended it says nothing: that pass makes the record, or says why not.
 fn unrecorded(facts: StatusFacts, error: &NoRecord, view: &View) -> Status {
     let told =
         || Failing { outcome: error.remedy().outcome(), error: error_text(error), since: Timestamp::now() };
-    let facts = StatusFacts { failing: Some(facts.failing.clone().unwrap_or_else(told)), ..facts };
+    let failing = facts.failing.clone().or_else(|| view.report.is_some().then(told));
+    let facts = StatusFacts { failing, ..facts };
     let count = |of: usize| u64::try_from(of).unwrap_or(u64::MAX);
     let Served { revision, skills, held, .. } = &*view.served;
     let skills = SkillCounts { serving: count(skills.len()), held: count(held.len()) };

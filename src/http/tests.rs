@@ -10,7 +10,7 @@ use reconciler::ids::Timestamp;
 use reconciler::record::Record;
 use reconciler::report::{Outcome, PassReport};
 use reconciler::source::{Reference, RepoUrl};
-use reconciler::status::StatusFacts;
+use reconciler::status::{ConditionStatus, ConditionType, StatusFacts};
 use reconciler::trigger::Trigger;
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
@@ -26,6 +26,10 @@ pub(crate) fn record(directory: &Path) -> Ledger {
     let database = directory.join("state.db");
     let mut record = Record::open(&database, "test").expect("a record");
     record.remember_deliveries(&["seen".to_owned()], Timestamp::now()).expect("remembered");
+    ledger(StateDir::Open(directory.to_owned()))
+}
+
+fn ledger(state: StateDir) -> Ledger {
     let facts = StatusFacts {
         environment: "test".to_owned(),
         repo: "https://github.com/acme/skills".to_owned(),
@@ -35,7 +39,7 @@ pub(crate) fn record(directory: &Path) -> Ledger {
         failing: None,
         projection: None,
     };
-    let (_, state) = tokio::sync::watch::channel(StateDir::Open(directory.to_owned()));
+    let (_, state) = tokio::sync::watch::channel(state);
     Ledger::new(state, facts, None)
 }
 
@@ -467,4 +471,20 @@ async fn the_status_is_told_also_where_no_record_can_be_read() {
     let message = stalled["message"].as_str().expect("text");
     assert!(message.contains("not a database") && message.contains("state rebuild"), "{message}");
     assert_eq!(body["last_applied_revision"], json!("c".repeat(40)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_there_is_no_record_is_no_fault_before_the_first_pass_has_ended() {
+    let mut story = Story::begin();
+    story.next().await;
+    let nothing = tempdir().expect("a directory");
+    let stalled = |story: &Story| {
+        let condition = |state| ledger(state).status(&story.handle.view()).conditions[2].clone();
+        let all = [StateDir::Unknown, StateDir::Tried(nothing.path().to_owned())].map(condition);
+        assert!(all.iter().all(|condition| condition.kind == ConditionType::Stalled));
+        all.map(|condition| condition.status)
+    };
+    assert_eq!(stalled(&story), [ConditionStatus::False; 2]);
+    story.end(Outcome::Applied).await;
+    assert_eq!(stalled(&story), [ConditionStatus::False, ConditionStatus::True]);
 }
