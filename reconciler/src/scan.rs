@@ -1,7 +1,8 @@
 //! The security scan: what in a skill would do harm when an agent follows it.
 //!
-//! Rules are values ([`rules()`](Scanner::rules)): one file each below `scan/rules/`. Patterns are YARA and
-//! run in one pass over a text for all rules (`engine`); what a pattern cannot say is a Rust predicate;
+//! Rules are values ([`rules()`](Scanner::rules)): one file each below `scan/rules/`. Patterns are YARA
+//! (`engine`), and those are run that a text may match, which one pass tells (`sieve`); what a pattern
+//! cannot say is a Rust predicate;
 //! combinations are rules over findings (`combine`). A text is also scanned without its invisible
 //! characters (`unicode`), and what decodes out of it (`decode`) or lies packed in it (`archive`) is
 //! scanned like it. Context lowers a finding in documentation that warns, and nowhere else (`context`).
@@ -25,6 +26,7 @@ mod predicate;
 mod rule;
 mod rules;
 mod session;
+mod sieve;
 mod sight;
 mod told;
 mod unicode;
@@ -94,7 +96,7 @@ pub struct SubjectFile<'a> {
     pub read: Box<dyn Fn() -> io::Result<Vec<u8>> + 'a>,
 }
 
-/// All rules, compiled once.
+/// All rules.
 pub struct Scanner {
     engine: engine::Engine,
     rules: Vec<RuleMeta>,
@@ -102,12 +104,12 @@ pub struct Scanner {
 }
 
 impl Scanner {
-    /// Compiles the rules of this program, in about 20 ms.
+    /// The rules of this program; what of them a text needs is compiled when it is scanned.
     pub fn new() -> Result<Self, ScanError> {
         Self::with_operator_rules(&[])
     }
 
-    /// Compiles the rules of this program and the operator's YARA files.
+    /// The rules of this program, and the operator's YARA files, compiled.
     ///
     /// A rule of theirs may say `title`, `description`, `severity`, `class`, `help` and `reference` in its
     /// `meta`; its id is `operator/` and its name. Fails where a file cannot be read or compiled.

@@ -1,16 +1,18 @@
-//! The YARA side: all patterns compiled into one scanner, one pass over a text for all of them.
+//! The YARA side: each of our patterns is compiled and run where a text may match it (`sieve`); the
+//! operator's rules are one scanner, which runs over every text.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use boreal::compiler::{AddRuleError, CompilerBuilder, CompilerParams};
-use boreal::scanner::ScanParams;
+use boreal::scanner::{EvaluatedRule, ScanParams};
 use boreal::{Compiler, MetadataValue};
 
 use super::rule::{Applies, Detect, RuleMeta};
 use super::rules::RULES;
+use super::sieve::Sieve;
 use crate::finding::{Class, Severity};
 
 /// The namespace of the operator's own rules.
@@ -18,15 +20,12 @@ const OPERATORS: &str = "operator";
 /// So many matches of one string in one text are looked at. More is an exceeded budget: harmless matches
 /// must not hide a harmful one behind them.
 const MATCHES: u32 = 4000;
-/// Our rules for written texts are compiled in so many parts at once. Each part is a pass over a text, so it
-/// is not many.
-const PARTS: usize = 2;
 
 /// The rules cannot be compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
-    /// A rule of ours does not compile: a fault of the program.
-    #[error("the built-in scan rules do not compile: {message}")]
+    /// Our rules cannot be used: a fault of the program.
+    #[error("the built-in scan rules cannot be used: {message}")]
     Builtin {
         /// What the compiler says.
         message: String,
@@ -84,13 +83,11 @@ pub(super) struct Matched {
     pub(super) span: Range<usize>,
 }
 
-/// The compiled patterns.
+/// All patterns.
 pub(super) struct Engine {
-    scanners: Vec<boreal::Scanner>,
-    /// The rules that mean decoded texts only; their words are common ones elsewhere.
-    decoded: boreal::Scanner,
-    /// The index of a rule in the table by its name in YARA.
-    names: Vec<(String, usize)>,
+    ours: Vec<Pattern>,
+    sieve: Sieve,
+    theirs: Option<boreal::Scanner>,
     pub(super) operators: Vec<RuleMeta>,
 }
 
@@ -101,109 +98,108 @@ pub(super) enum Stopped {
     Time,
     /// One pattern matches more often than is looked at.
     Matches,
+    /// A pattern of ours does not compile: a fault of the program, which the tests would find.
+    Fault(&'static str),
 }
 
 impl Engine {
-    /// Compiles our rules and the operator's files.
+    /// Compiles the operator's files. A pattern of ours is compiled where a text may first match it.
     pub(super) fn new(files: &[PathBuf]) -> Result<Self, ScanError> {
-        let (mut scanners, decoded) = compile_ours()?;
-        let mut operators = Vec::new();
-        if !files.is_empty() {
-            let scanner = compile_theirs(files)?;
-            operators = described(&scanner);
-            scanners.push(scanner);
-        }
-        Ok(Self { scanners, decoded, names: names(), operators })
+        let ours: Vec<Pattern> = patterns().collect();
+        let sieve = Sieve::new(ours.iter().map(|pattern| pattern.string))
+            .map_err(|error| ScanError::Builtin { message: error.to_string() })?;
+        let theirs = if files.is_empty() { None } else { Some(compile_theirs(files)?) };
+        let operators = theirs.as_ref().map(described).unwrap_or_default();
+        Ok(Self { ours, sieve, theirs, operators })
     }
 
-    /// All matches in a text, which was `decoded` out of another or is as it was written.
+    /// All matches in a text, which was `decoded` out of another or is as it was written; those of one
+    /// rule together, in the order of the table.
     pub(super) fn run(&self, text: &[u8], decoded: bool, time: Duration) -> Result<Vec<Matched>, Stopped> {
+        let deadline = Instant::now() + time;
         let mut matched = Vec::new();
-        for scanner in self.scanners.iter().chain(decoded.then_some(&self.decoded)) {
-            self.run_part(scanner, text, time, &mut matched)?;
+        for pattern in self.sieve.pass(text).into_iter().map(|at| &self.ours[at]) {
+            if decoded || pattern.applies != Applies::Decoded {
+                let source = |_: &EvaluatedRule<'_>| Some(Source::Ours(pattern.rule));
+                run(pattern.scanner()?, text, deadline, source, &mut matched)?;
+            }
+        }
+        if let Some(theirs) = &self.theirs {
+            run(theirs, text, deadline, |rule| self.operators_source(rule), &mut matched)?;
         }
         Ok(matched)
     }
 
-    fn run_part(
-        &self,
-        scanner: &boreal::Scanner,
-        text: &[u8],
-        time: Duration,
-        matched: &mut Vec<Matched>,
-    ) -> Result<(), Stopped> {
-        // A clone shares the compiled rules; only its parameters are its own.
-        let mut timed = scanner.clone();
-        timed.set_scan_params(scanner.scan_params().clone().timeout_duration(Some(time)));
-        // What is neither read from a file nor from a process can only end by the clock.
-        let result = timed.scan_mem(text).map_err(|_| Stopped::Time)?;
-        for rule in result.rules.iter().filter(|rule| rule.matched) {
-            let Some(source) = self.source_of(rule.namespace, rule.name) else { continue };
-            let many = |count: usize| u32::try_from(count).is_ok_and(|count| count >= MATCHES);
-            if rule.matches.iter().any(|string| many(string.matches.len())) {
-                return Err(Stopped::Matches);
-            }
-            let spans = rule.matches.iter().flat_map(|string| &string.matches);
-            let before = matched.len();
-            matched.extend(spans.map(|m| Matched { source, span: m.offset..m.offset + m.length }));
-            if matched.len() == before {
-                matched.push(Matched { source, span: 0..0 });
-            }
-        }
-        Ok(())
-    }
-
-    fn source_of(&self, namespace: &str, name: &str) -> Option<Source> {
-        if namespace == OPERATORS {
-            let id = operator_id(name);
-            return self.operators.iter().position(|meta| meta.id == id).map(Source::Operators);
-        }
-        let at = self.names.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
-        Some(Source::Ours(self.names[at].1))
+    fn operators_source(&self, rule: &EvaluatedRule<'_>) -> Option<Source> {
+        let id = operator_id(rule.name);
+        self.operators.iter().position(|meta| meta.id == id).map(Source::Operators)
     }
 }
 
-/// Compiles our rules in parts, side by side: most of the time from start to the first verdict is this.
-/// Gives the parts for all texts, and the one for decoded texts.
-fn compile_ours() -> Result<(Vec<boreal::Scanner>, boreal::Scanner), ScanError> {
-    let (decoded, written): (Vec<_>, Vec<_>) = patterns().partition(|part| part.applies == Applies::Decoded);
-    let size = written.len().div_ceil(PARTS).max(1);
-    std::thread::scope(|scope| {
-        let parts: Vec<_> =
-            written.chunks(size).skip(1).map(|part| scope.spawn(move || compile(part))).collect();
-        let mut scanners = vec![compile(&written[..size.min(written.len())])?];
-        let decoded = compile(&decoded)?;
-        for part in parts {
-            let panicked = |_| ScanError::Builtin { message: "the compiler panicked".to_owned() };
-            scanners.push(part.join().map_err(panicked)??);
+/// Adds what the rules of a scanner match in a text.
+fn run(
+    scanner: &boreal::Scanner,
+    text: &[u8],
+    deadline: Instant,
+    source: impl Fn(&EvaluatedRule<'_>) -> Option<Source>,
+    matched: &mut Vec<Matched>,
+) -> Result<(), Stopped> {
+    // A clone shares the compiled rules; only its parameters are its own.
+    let mut timed = scanner.clone();
+    let left = deadline.saturating_duration_since(Instant::now());
+    timed.set_scan_params(scanner.scan_params().clone().timeout_duration(Some(left)));
+    // What is neither read from a file nor from a process can only end by the clock.
+    let result = timed.scan_mem(text).map_err(|_| Stopped::Time)?;
+    for rule in result.rules.iter().filter(|rule| rule.matched) {
+        let Some(source) = source(rule) else { continue };
+        let many = |count: usize| u32::try_from(count).is_ok_and(|count| count >= MATCHES);
+        if rule.matches.iter().any(|string| many(string.matches.len())) {
+            return Err(Stopped::Matches);
         }
-        Ok((scanners, decoded))
-    })
+        let spans = rule.matches.iter().flat_map(|string| &string.matches);
+        let before = matched.len();
+        matched.extend(spans.map(|m| Matched { source, span: m.offset..m.offset + m.length }));
+        if matched.len() == before {
+            matched.push(Matched { source, span: 0..0 });
+        }
+    }
+    Ok(())
 }
 
-/// The patterns of one of our rules.
-#[derive(Clone, Copy)]
-struct Patterns {
-    id: &'static str,
-    strings: &'static str,
+/// One string of one of our rules.
+pub(super) struct Pattern {
+    /// The index of its rule in the table.
+    rule: usize,
+    /// As YARA writes it.
+    pub(super) string: &'static str,
     applies: Applies,
+    compiled: OnceLock<Option<boreal::Scanner>>,
 }
 
-fn patterns() -> impl Iterator<Item = Patterns> {
-    RULES.iter().filter_map(|rule| match rule.detect {
-        Detect::Patterns { strings, applies, .. } => Some(Patterns { id: rule.id, strings, applies }),
-        _ => None,
-    })
-}
-
-fn compile(part: &[Patterns]) -> Result<boreal::Scanner, ScanError> {
-    let mut compiler = CompilerBuilder::new().build();
-    for rule in part {
-        compiler
-            .add_rules_str(yara(&yara_name(rule.id), rule.strings))
-            .map_err(|error| ScanError::Builtin { message: format!("{}: {error}", rule.id) })?;
+impl Pattern {
+    pub(super) fn scanner(&self) -> Result<&boreal::Scanner, Stopped> {
+        let compiled = self.compiled.get_or_init(|| self.compile().ok());
+        compiled.as_ref().ok_or(Stopped::Fault(RULES[self.rule].id))
     }
-    Ok(finalized(compiler))
+
+    fn compile(&self) -> Result<boreal::Scanner, AddRuleError> {
+        let mut compiler = CompilerBuilder::new().build();
+        let string = self.string;
+        compiler.add_rules_str(format!("rule ours {{ strings: $s = {string} condition: $s }}"))?;
+        Ok(finalized(compiler))
+    }
+}
+
+/// The patterns of our rules, in the order of the table: those of one rule in their own.
+pub(super) fn patterns() -> impl Iterator<Item = Pattern> {
+    RULES.iter().enumerate().flat_map(|(rule, of)| {
+        let (strings, applies) = match of.detect {
+            Detect::Patterns { strings, applies, .. } => (strings, applies),
+            _ => ("", Applies::Anywhere),
+        };
+        let lines = strings.lines().map(str::trim).filter(|line| !line.is_empty());
+        lines.map(move |string| Pattern { rule, string, applies, compiled: OnceLock::new() })
+    })
 }
 
 fn compile_theirs(files: &[PathBuf]) -> Result<boreal::Scanner, ScanError> {
@@ -220,27 +216,6 @@ fn finalized(compiler: Compiler) -> boreal::Scanner {
     let mut scanner = compiler.finalize();
     scanner.set_scan_params(ScanParams::default().compute_full_matches(true).string_max_nb_matches(MATCHES));
     scanner
-}
-
-/// The name of a rule in YARA, where a hyphen is not part of one.
-fn yara_name(id: &str) -> String {
-    id.replace('-', "_")
-}
-
-/// The index of each rule in the table by its name in YARA, by name.
-fn names() -> Vec<(String, usize)> {
-    let mut names: Vec<_> = RULES.iter().enumerate().map(|(at, rule)| (yara_name(rule.id), at)).collect();
-    names.sort();
-    names
-}
-
-fn yara(name: &str, strings: &str) -> String {
-    let mut source = format!("rule {name} {{\n  strings:\n");
-    for (number, string) in strings.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
-        let _ = writeln!(source, "    $s{number} = {string}");
-    }
-    source.push_str("  condition: any of them\n}\n");
-    source
 }
 
 fn add_file(compiler: &mut Compiler, path: &Path) -> Result<(), ScanError> {
@@ -305,5 +280,18 @@ fn class(text: &str) -> Class {
         "exposure" => Class::Exposure,
         "capability" => Class::Capability,
         _ => Class::Risky,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_of_ours_compiles() {
+        for pattern in patterns() {
+            let compiled = pattern.compile().map(drop);
+            assert!(compiled.is_ok(), "{}: {compiled:?}", RULES[pattern.rule].id);
+        }
     }
 }

@@ -128,6 +128,12 @@ impl<'a> Session<'a> {
         match self.engine.run(&document.bytes, decoded, time) {
             Err(Stopped::Time) => return self.timed_out(document.path),
             Err(Stopped::Matches) => self.incomplete(document.path, "one pattern matches too often"),
+            Err(Stopped::Fault(rule)) => {
+                self.incomplete(
+                    document.path,
+                    &format!("a fault of this program: a pattern of `{rule}` does not compile"),
+                );
+            }
             Ok(matched) => {
                 let sights =
                     matched.into_iter().filter_map(|m| sight::sight(document, m.source, m.span, told));
