@@ -1,5 +1,5 @@
 //! libgit2's process-wide state, set once, before anything opens a repository. The one file with
-//! `unsafe`: three settings of libgit2 are plain C globals.
+//! `unsafe`: settings of libgit2 are plain C globals.
 #![allow(
     unsafe_code,
     reason = "libgit2's options and transports are C globals; each use says why it is sound"
@@ -30,6 +30,9 @@ pub(super) fn initialise() {
         // SAFETY: as above.
         let off = unsafe { git2::opts::set_verify_owner_validation(false) };
         debug_assert!(off.is_ok(), "libgit2 always takes this option");
+        // A tree that was read stays in libgit2's cache as long as the mirror is open, five times its size;
+        // what is asked for again, the pass itself remembers.
+        git2::opts::enable_caching(false);
     });
 }
 
