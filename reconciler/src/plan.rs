@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{CommitId, Digest, SkillId};
 use crate::observed::Unowned;
 use crate::path::TreePath;
-use crate::tree::{FileVersion, Skills};
+use crate::tree::{FileVersion, Files, Skills};
 use crate::verdict::Abilities;
 
 pub use planner::plan;
@@ -143,7 +143,7 @@ pub enum Step {
         /// The directory.
         path: TreePath,
         /// All files below it, by their path below the target.
-        files: BTreeMap<TreePath, FileVersion>,
+        files: Files,
     },
     /// Puts a file in its place by one rename over whatever file is there; its directory exists.
     Publish {

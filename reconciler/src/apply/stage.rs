@@ -1,6 +1,6 @@
 //! Writes what is new, outside the watched tree, and makes it durable.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Write as _;
 
@@ -14,7 +14,7 @@ use crate::path::TreePath;
 use crate::plan::{KEEP_BY_RENAME, Keep, Plan, Step};
 use crate::source::Mirror;
 use crate::target::Target;
-use crate::tree::{FileMode, FileVersion};
+use crate::tree::{FileMode, FileVersion, Files};
 use crate::volume::{Directory, sync};
 
 /// Room that a change leaves free: for the database, the mirror's objects and the file system's own
@@ -166,7 +166,7 @@ impl Writer<'_> {
         staging: &Directory,
         name: &str,
         path: &TreePath,
-        files: &BTreeMap<TreePath, FileVersion>,
+        files: &Files,
     ) -> Result<(), ApplyError> {
         let failed = |errno| failed(|| format!("make the staged directory for `{path}`"))(errno);
         let top = staging.make(name, DIRECTORY_MODE).map_err(failed)?;

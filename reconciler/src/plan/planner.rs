@@ -11,7 +11,7 @@ use super::{
 use crate::ids::{CommitId, SkillId};
 use crate::observed::{Found, Observed};
 use crate::path::TreePath;
-use crate::tree::{AcceptedTree, FileMode, FileVersion, SkillVersion, Skills, are_same, beside};
+use crate::tree::{AcceptedTree, FileMode, FileVersion, Files, SkillVersion, Skills, are_same, beside};
 use crate::verdict::Abilities;
 
 /// Makes the plan that turns what was observed into what was accepted.
@@ -301,7 +301,7 @@ impl<'a> Planner<'a> {
     /// Puts the files of a skill in order: room first, then new directories and support files, and
     /// whatever holds the entry last, since that is what consumers act on.
     fn publish(&mut self, entry: &TreePath, files: Vec<Publication>) {
-        let mut fresh: BTreeMap<TreePath, BTreeMap<TreePath, FileVersion>> = BTreeMap::new();
+        let mut fresh: BTreeMap<TreePath, Files> = BTreeMap::new();
         let mut single = Vec::new();
         for Publication { path, file, keep, .. } in files {
             self.make_room(&path, keep);
@@ -312,7 +312,8 @@ impl<'a> Planner<'a> {
                 None => single.push((path, file)),
             }
         }
-        for (path, files) in &fresh {
+        for (path, files) in &mut fresh {
+            files.close();
             let inner = files.keys().flat_map(TreePath::ancestors).filter(|above| above.is_below(path));
             self.made.extend(inner.chain([path.clone()]));
         }
