@@ -51,6 +51,7 @@ pub use self::orders::{APPLIED_KEPT, Evidence};
 pub use self::passes::{INTERRUPTED, PassRow};
 pub use self::rebuild::{PreviousChain, Rebuilt, broken_name, set_aside};
 pub use self::trace::{Claim, FilePlaced, Given, Placed, Trace};
+pub(crate) use self::verdicts::Reading;
 pub use self::verify::{Break, Verified};
 
 use self::audit::Appender;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::record::Record;
+use crate::record::{Reading, Record};
 use crate::verdict::{ContentKey, JudgeCache, JudgedSkill, MemoryCache};
 
 /// What one pass judges by. Dropped, it leaves in memory what this pass asked for and nothing else, so
@@ -10,12 +10,12 @@ use crate::verdict::{ContentKey, JudgeCache, JudgedSkill, MemoryCache};
 pub(super) struct Layered<'a> {
     memory: &'a mut MemoryCache,
     asked: MemoryCache,
-    record: &'a mut Record,
+    record: Reading<'a>,
 }
 
 impl<'a> Layered<'a> {
     pub(super) fn new(memory: &'a mut MemoryCache, record: &'a mut Record) -> Self {
-        Self { memory, asked: MemoryCache::default(), record }
+        Self { memory, asked: MemoryCache::default(), record: record.reading() }
     }
 }
 

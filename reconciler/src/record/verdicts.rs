@@ -38,6 +38,35 @@ impl JudgeCache for Record {
     }
 }
 
+/// The record while many verdicts are asked for: all of one moment, and without a lock taken for each.
+pub(crate) struct Reading<'a>(&'a mut Record);
+
+impl Record {
+    /// Begins to read; dropping what is given ends it.
+    pub(crate) fn reading(&mut self) -> Reading<'_> {
+        // Where it cannot begin, each verdict is read by itself.
+        let _ = self.db.execute_batch("BEGIN");
+        Reading(self)
+    }
+}
+
+impl JudgeCache for Reading<'_> {
+    fn get(&mut self, key: &ContentKey, rules: &str) -> Option<Arc<JudgedSkill>> {
+        self.0.get(key, rules)
+    }
+
+    fn put(&mut self, key: &ContentKey, rules: &str, judged: &Arc<JudgedSkill>) {
+        self.0.put(key, rules, judged);
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        // It fails where none has begun; nothing was written that could be lost.
+        let _ = self.0.db.execute_batch("ROLLBACK");
+    }
+}
+
 fn load(db: &Connection, key: &ContentKey, rules: &str) -> Result<Option<JudgedSkill>, Fault> {
     let mut query = db.prepare_cached("SELECT judged FROM verdicts WHERE key = ?1 AND rules = ?2")?;
     let judged: Option<String> =
