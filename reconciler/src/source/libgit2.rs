@@ -16,7 +16,7 @@ static GLOBALS: Mutex<()> = Mutex::new(());
 
 /// Makes libgit2 forget the machine's and the user's git configuration (an `insteadOf` there could
 /// send a fetch, and its credentials, elsewhere) and take repositories of another owner (a volume or a
-/// bind mount often is).
+/// bind mount often is), and keep no object that was read.
 pub(super) fn initialise() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -30,8 +30,8 @@ pub(super) fn initialise() {
         // SAFETY: as above.
         let off = unsafe { git2::opts::set_verify_owner_validation(false) };
         debug_assert!(off.is_ok(), "libgit2 always takes this option");
-        // A tree that was read stays in libgit2's cache as long as the mirror is open, five times its size;
-        // what is asked for again, the pass itself remembers.
+        // A tree that was read would stay in memory as long as the mirror is open, 680 bytes for one of a
+        // single file; what is asked for again, the pass itself remembers.
         git2::opts::enable_caching(false);
     });
 }

@@ -101,7 +101,7 @@ impl Law {
     /// The scanner.
     ///
     /// # Errors
-    /// Where its rules do not compile.
+    /// Where its rules cannot be used.
     pub fn scanner(&self) -> Result<&Scanner, ScanError> {
         match self.scanner.get() {
             Some(scanner) => Ok(scanner),
