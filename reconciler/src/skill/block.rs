@@ -11,14 +11,18 @@ const FENCE: &str = "---";
 /// Whether a file begins as one with front matter does: a first line `---`, after a byte order mark
 /// at most. Any bytes may follow.
 pub fn is_fronted(bytes: &[u8]) -> bool {
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    begins_fenced(bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes))
+}
+
+fn begins_fenced(bytes: &[u8]) -> bool {
     let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     first.trim_ascii_end() == FENCE.as_bytes()
 }
 
-/// The YAML of a file without byte order mark; it begins on the file's second line.
+/// The YAML of a file whose byte order mark was taken off: a second one is text, and no front matter
+/// follows it. It begins on the file's second line.
 pub(super) fn find(text: &str) -> Result<&str, Fault> {
-    if !is_fronted(text.as_bytes()) {
+    if !begins_fenced(text.as_bytes()) {
         return Err(Fault::Missing);
     }
     let start = text.find('\n').map_or(text.len(), |at| at + 1);

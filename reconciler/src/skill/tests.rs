@@ -63,6 +63,13 @@ fn a_byte_order_mark_and_carriage_returns_are_seen_and_read_over() {
 }
 
 #[test]
+fn a_second_byte_order_mark_is_text_and_no_front_matter_follows_it() {
+    let text = "\u{feff}\u{feff}---\nname: a\ndescription: b\n---\n";
+    assert_eq!(Document::parse(text).front.unwrap_err(), Fault::Missing);
+    assert!(!is_fronted(text.as_bytes()), "both say the same");
+}
+
+#[test]
 fn an_empty_block_has_no_fields() {
     for text in ["---\n---\n", "---\n\n# nothing\n---\n", "---\n~\n---\n"] {
         assert!(Document::parse(text).front.unwrap().fields.is_empty(), "{text:?}");
