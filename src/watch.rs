@@ -79,6 +79,7 @@ fn differs(target: &Path, path: &TreePath, stamp: Option<Stamp>) -> bool {
 /// What the watcher's own thread leaves for us.
 #[derive(Debug, Default)]
 struct Inbox {
+    target: PathBuf,
     touched: Mutex<Touched>,
     bell: Notify,
     vigil: Vigil,
@@ -100,8 +101,7 @@ impl Inbox {
         if event.as_ref().is_ok_and(is_read) {
             return;
         }
-        // Whatever it is about: the next poll looks.
-        self.vigil.stir();
+        self.stir(&event);
         let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Ok(event) => {
@@ -117,6 +117,21 @@ impl Inbox {
         self.bell.notify_one();
     }
 
+    /// Whatever it is about: the next poll looks there.
+    fn stir(&self, event: &notify::Result<notify::Event>) {
+        let Ok(event) = event else { return self.vigil.stir() };
+        if event.need_rescan() || event.paths.is_empty() {
+            self.vigil.stir();
+        }
+        for path in &event.paths {
+            match Place::of(path, &self.target) {
+                Place::Below(path) => self.vigil.stir_at(path),
+                Place::Reserved => {}
+                Place::Unclear => self.vigil.stir(),
+            }
+        }
+    }
+
     /// Asks for a look at everything.
     fn lose(&self) {
         self.touched.lock().unwrap_or_else(PoisonError::into_inner).lost = true;
@@ -124,6 +139,28 @@ impl Inbox {
 
     fn take(&self) -> Touched {
         std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Where an event says that something happened.
+enum Place {
+    /// Below the target.
+    Below(TreePath),
+    /// At a name that is ours, and no skill's.
+    Reserved,
+    /// The target itself, or what no path of ours can be.
+    Unclear,
+}
+
+impl Place {
+    fn of(path: &Path, target: &Path) -> Self {
+        use std::os::unix::ffi::OsStrExt as _;
+        let Ok(below) = path.strip_prefix(target) else { return Self::Unclear };
+        let below = below.as_os_str().as_bytes();
+        if below.starts_with(RESERVED_PREFIX.as_bytes()) {
+            return Self::Reserved;
+        }
+        TreePath::parse(below).map_or(Self::Unclear, Self::Below)
     }
 }
 
@@ -143,7 +180,7 @@ struct Watch {
 
 impl Watch {
     fn new(target: PathBuf, vigil: Vigil) -> notify::Result<Self> {
-        let inbox = Arc::new(Inbox { vigil, ..Inbox::default() });
+        let inbox = Arc::new(Inbox { target: target.clone(), vigil, ..Inbox::default() });
         let receiver = Arc::clone(&inbox);
         let watcher = notify::recommended_watcher(move |event| receiver.receive(event))?;
         Ok(Self {
@@ -193,6 +230,7 @@ impl Watch {
 
     /// A target that was replaced takes all watches below it with it.
     fn watch_root(&mut self) {
+        self.inbox.vigil.stir();
         for directory in std::mem::take(&mut self.watched) {
             self.unwatch(&directory);
         }
@@ -205,7 +243,7 @@ impl Watch {
 
     fn watch(&mut self, directory: TreePath) {
         // What happened before it was watched was not seen.
-        self.inbox.vigil.stir();
+        self.inbox.vigil.stir_at(directory.clone());
         if self.add(&self.target.join(directory.as_str())) {
             self.watched.insert(directory.clone());
             self.fresh.push(directory);
@@ -257,13 +295,11 @@ impl Watch {
     }
 
     fn below_target(&self, path: &Path) -> Option<TreePath> {
-        use std::os::unix::ffi::OsStrExt as _;
-        let below = path.strip_prefix(&self.target).ok()?.as_os_str().as_bytes();
-        if below.starts_with(RESERVED_PREFIX.as_bytes()) {
-            return None;
+        match Place::of(path, &self.target) {
+            Place::Below(path) => Some(path),
+            // What no path of ours can be is not ours.
+            Place::Reserved | Place::Unclear => None,
         }
-        // What no path of ours can be is not ours.
-        TreePath::parse(below).ok()
     }
 }
 

@@ -10,12 +10,14 @@ use crate::path::TreePath;
 
 mod asked;
 mod look;
+mod part;
 mod planted;
 mod read;
 mod vigil;
 
 pub use asked::Asked;
 pub use look::{LookError, Trust, look, look_at};
+pub(crate) use part::Part;
 pub(crate) use planted::planted;
 pub use vigil::Vigil;
 
@@ -101,6 +103,8 @@ pub struct Unowned {
 pub struct Observed {
     /// What was asked for: what is named nowhere below is as it was left.
     pub(crate) asked: Arc<Asked>,
+    /// Whether it asked for a part of what is owned only, since the rest is known to be as it was left.
+    pub(crate) is_part: bool,
     /// What was found at paths that are not known to be as they were left, and each directory above one.
     pub found: BTreeMap<TreePath, Found>,
     /// Where nothing is, of what was asked for, and of the directories above it.
@@ -124,13 +128,17 @@ impl Observed {
 
     /// Whether all that was asked for is as it was left.
     pub fn is_as_left(&self) -> bool {
-        self.found.is_empty() && self.absent.is_empty() && !self.asked.is_empty()
+        self.found.is_empty() && self.absent.is_empty() && (self.is_part || !self.asked.is_empty())
     }
 
-    /// Whether a path that was asked for is as it was left: a file with the bytes, the mode and the one
+    /// Whether a path that is wanted or owned is as it was left: a file with the bytes, the mode and the one
     /// name with which it was published.
     pub fn is_left(&self, path: &TreePath) -> bool {
-        !self.found.contains_key(path) && !self.absent.contains(path) && self.asked.settled(path).is_some()
+        let is_settled = || match self.is_part {
+            true => !self.asked.contains(path) || self.asked.settled(path).is_some(),
+            false => self.asked.settled(path).is_some(),
+        };
+        !self.found.contains_key(path) && !self.absent.contains(path) && is_settled()
     }
 
     /// The nearest thing above `path` that stands where a directory should be.

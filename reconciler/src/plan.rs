@@ -203,7 +203,7 @@ impl fmt::Display for Conflict {
 }
 
 /// What one pass will do, and nothing else.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// What changes, by skill.
     pub changes: Vec<SkillChange>,

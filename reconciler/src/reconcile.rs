@@ -2,6 +2,7 @@
 //! it → what happened.
 
 mod error;
+mod ground;
 mod held;
 mod looker;
 mod memo;
@@ -67,6 +68,7 @@ pub struct Engine {
     probe: Probe,
     vigil: Vigil,
     looked: Option<quiet::Looked>,
+    ground: Option<ground::Ground>,
     law: Law,
     /// The number of the next pass, for one that cannot even ask the database.
     next: PassId,
@@ -88,7 +90,7 @@ impl Engine {
         let record = open_record(&options, &mirror)?;
         let inventory = record.inventory()?;
         let (memory, verdicts, memo) = Default::default();
-        let (vigil, looked) = Default::default();
+        let (vigil, looked, ground) = Default::default();
         let probe = Probe::of(record.last_applied()?.as_ref());
         let law = Law::new(options.judging).with_judge(options.judge.clone(), options.holds_unsure);
         let next = PassId(record.passes(1, None)?.first().map_or(1, |row| row.last.0 + 1));
@@ -104,6 +106,7 @@ impl Engine {
             probe,
             vigil,
             looked,
+            ground,
             law,
             next,
         })
@@ -259,9 +262,8 @@ impl Engine {
         let judged = &ruling.judged;
         cancel.check()?;
         let accepted = &judged.accepted;
-        self.vigil.begin();
         let observed =
-            timed(&mut pass.stages.observe, || self.observe(accepted.skills(), trust(pass.trigger)))?;
+            timed(&mut pass.stages.observe, || self.observe_since(pass.trigger, accepted.skills()))?;
         let limit = (!pass.orders.confirms(commit)).then_some(self.options.prune_limit);
         let mut plan = timed(&mut pass.stages.plan, || self.plan(commit, accepted, &observed, limit))?;
         plan.say_gains(&judged.gains);

@@ -26,28 +26,40 @@ struct World {
 }
 
 impl World {
-    /// A skill that is served, and a watch that began before the last look.
+    /// Two skills that are served, and a watch that began before the last look.
     fn new() -> Self {
+        Self::with(Hold::Skill)
+    }
+
+    fn with(hold: Hold) -> Self {
         let root = tempfile::tempdir().unwrap();
         let mut bare = git2::RepositoryInitOptions::new();
         bare.bare(true).initial_head("main").external_template(false);
         let upstream = Repository::init_opts(root.path().join("skills.git"), &bare).unwrap();
-        let engine = Engine::open(options(root.path()), Duration::ZERO, &Cancel::new());
+        let engine = Engine::open(Options { hold, ..options(root.path()) }, Duration::ZERO, &Cancel::new());
         let mut world = Self { upstream, engine: engine.unwrap(), root, vigil: Vigil::default() };
         world.push("one");
         world.engine.heed(world.vigil.clone());
         assert_eq!(world.pass(Trigger::Start).outcome, Outcome::Applied);
-        world.vigil.cover(&world.engine.inventory().skills);
+        world.watch();
         assert_eq!(world.pass(Trigger::Poll).outcome, Outcome::InSync);
         world
     }
 
+    /// Says that what is served now is watched.
+    fn watch(&self) {
+        self.vigil.cover(&self.engine.inventory().skills);
+    }
+
+    /// Pushes another version of one skill, beside one that stays as it is.
     fn push(&self, text: &str) {
-        let text = format!("---\nname: a\ndescription: Does {text} when it is asked to.\n---\n");
-        let mut skill = self.upstream.treebuilder(None).unwrap();
-        skill.insert("SKILL.md", self.upstream.blob(text.as_bytes()).unwrap(), 0o100_644).unwrap();
         let mut tree = self.upstream.treebuilder(None).unwrap();
-        tree.insert("a", skill.write().unwrap(), 0o40_000).unwrap();
+        for (name, text) in [("a", text), ("b", "nothing")] {
+            let text = format!("---\nname: {name}\ndescription: Does {text} when it is asked to.\n---\n");
+            let mut skill = self.upstream.treebuilder(None).unwrap();
+            skill.insert("SKILL.md", self.upstream.blob(text.as_bytes()).unwrap(), 0o100_644).unwrap();
+            tree.insert(name, skill.write().unwrap(), 0o40_000).unwrap();
+        }
         let tree = self.upstream.find_tree(tree.write().unwrap()).unwrap();
         let who = Signature::new("t", "t@example.org", &Time::new(1_700_000_000, 0)).unwrap();
         let head = self.upstream.head().and_then(|head| head.peel_to_commit()).ok();
@@ -63,6 +75,10 @@ impl World {
 
     fn file(&self) -> PathBuf {
         self.root.path().join("data/skills/a/SKILL.md")
+    }
+
+    fn other(&self) -> PathBuf {
+        self.root.path().join("data/skills/b/SKILL.md")
     }
 
     /// Changes a file of ours, and nobody says so.
@@ -168,6 +184,44 @@ fn a_push_is_published_however_still_the_volume_is() {
     world.push("two");
     assert_eq!(world.pass(Trigger::Poll).outcome, Outcome::Applied);
     assert!(fs::read_to_string(world.file()).unwrap().contains("Does two"));
+}
+
+#[test]
+fn under_a_watch_a_push_looks_at_what_it_changes_and_where_something_happened() {
+    let mut world = World::new();
+    fs::write(world.other(), "drifted").unwrap();
+    for push in ["two", "three"] {
+        world.push(push);
+        assert_eq!(world.pass(Trigger::Webhook).changes.len(), 1, "nobody says that the other drifted");
+        assert!(fs::read_to_string(world.file()).unwrap().contains(push));
+        world.watch();
+    }
+    assert_eq!(fs::read_to_string(world.other()).unwrap(), "drifted");
+    world.push("four");
+    world.vigil.stir_at("b/SKILL.md".parse().unwrap());
+    assert_eq!(world.pass(Trigger::Webhook).changes.len(), 2);
+    assert!(fs::read_to_string(world.other()).unwrap().contains("Does nothing"));
+}
+
+#[test]
+fn a_push_that_somebody_waits_for_looks_at_all() {
+    for trigger in [Trigger::Manual, Trigger::Signal, Trigger::Recheck] {
+        let mut world = World::new();
+        fs::write(world.other(), "drifted").unwrap();
+        world.push("two");
+        assert_eq!(world.pass(trigger).changes.len(), 2, "{trigger}");
+    }
+}
+
+#[test]
+fn a_pass_that_came_to_nothing_leaves_no_ground_for_the_next() {
+    let mut world = World::with(Hold::Revision);
+    fs::write(world.other(), "drifted").unwrap();
+    world.push(&"too much ".repeat(30_000));
+    let held = world.engine.pass(Trigger::Poll, &Cancel::new(), &mut |_| {});
+    assert!(held.error.is_some(), "{held:?}");
+    world.push("two");
+    assert_eq!(world.pass(Trigger::Poll).changes.len(), 2, "all was looked at");
 }
 
 #[test]

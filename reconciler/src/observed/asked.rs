@@ -64,6 +64,16 @@ impl Asked {
         self.files.binary_search_by(|file| file.path.cmp(path)).ok().map(|at| &self.files[at])
     }
 
+    /// Whether a path is asked for.
+    pub(super) fn contains(&self, path: &TreePath) -> bool {
+        self.find(path).is_some()
+    }
+
+    /// The paths, in their order.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &TreePath> {
+        self.files.iter().map(|file| &file.path)
+    }
+
     pub(super) fn files(&self) -> &[AskedFile] {
         &self.files
     }

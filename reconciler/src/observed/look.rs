@@ -111,14 +111,7 @@ fn all(
     let directory = directory.below("").map_err(failed("open", ""))?;
     let mut look = Look::new(asked, cache, trust);
     look.walk(&directory, 0, 0..asked.files().len())?;
-    let seen = look.seen;
-    Ok(Observed {
-        asked: Arc::clone(asked),
-        found: seen.found.into_iter().collect(),
-        absent: seen.absent.into_iter().collect(),
-        unowned: seen.unowned.into_iter().collect(),
-        known: seen.known,
-    })
+    Ok(look.seen.of(asked))
 }
 
 pub(super) fn failed(what: &'static str, path: &str) -> impl FnOnce(Errno) -> LookError {
@@ -128,17 +121,23 @@ pub(super) fn failed(what: &'static str, path: &str) -> impl FnOnce(Errno) -> Lo
 
 /// A name that a directory has and somebody asked for, or for something below it.
 #[derive(Debug, Clone)]
-struct Listed {
+pub(super) struct Listed {
     /// The file that is asked for under this name.
     at: Option<usize>,
     /// The files that are asked for below it: together with `at` for a file where a directory is wanted,
     /// or was.
-    below: Range<usize>,
+    pub(super) below: Range<usize>,
     /// What the directory says that it is.
     kind: FileType,
 }
 
 impl Listed {
+    /// A name of a directory that was not listed; none where nobody asked for anything there.
+    pub(super) fn unlisted(asked: &Asked, within: &Range<usize>, prefix: usize, name: &str) -> Option<Self> {
+        let (at, below) = find(asked, within, prefix, name.as_bytes())?;
+        Some(Self { at, below, kind: FileType::Unknown })
+    }
+
     fn count(&self) -> usize {
         usize::from(self.at.is_some()) + self.below.len()
     }
@@ -154,13 +153,25 @@ impl Listed {
 pub(super) struct Seen {
     found: Vec<(TreePath, Found)>,
     absent: Vec<TreePath>,
-    unowned: Vec<Unowned>,
+    pub(super) unowned: Vec<Unowned>,
     pub(super) known: StatCache,
 }
 
 impl Seen {
+    /// What was seen of what was asked for.
+    pub(super) fn of(self, asked: &Arc<Asked>) -> Observed {
+        Observed {
+            asked: Arc::clone(asked),
+            is_part: false,
+            found: self.found.into_iter().collect(),
+            absent: self.absent.into_iter().collect(),
+            unowned: self.unowned.into_iter().collect(),
+            known: self.known,
+        }
+    }
+
     /// How much differs from what was left.
-    fn differing(&self) -> usize {
+    pub(super) fn differing(&self) -> usize {
         self.found.len() + self.absent.len()
     }
 
@@ -188,7 +199,7 @@ pub(super) struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    fn new(asked: &'a Asked, cache: &'a StatCache, trust: Trust) -> Self {
+    pub(super) fn new(asked: &'a Asked, cache: &'a StatCache, trust: Trust) -> Self {
         Self {
             asked,
             cache,
@@ -308,7 +319,7 @@ impl<'a> Look<'a> {
     }
 
     /// Looks at one name that is asked for, or that is above one.
-    fn name(&mut self, directory: &Directory, prefix: usize, listed: &Listed) -> Result<(), LookError> {
+    pub(super) fn name(&mut self, directory: &Directory, prefix: usize, listed: &Listed) -> Result<(), LookError> {
         let witness = self.file_of(listed.witness());
         let rest = &witness.path.as_str()[prefix..];
         let name = rest.split('/').next().unwrap_or(rest);
@@ -330,11 +341,17 @@ impl<'a> Look<'a> {
     fn enter(&mut self, child: &Directory, end: usize, listed: &Listed) -> Result<(), LookError> {
         let before = self.seen.differing();
         self.walk(child, end + 1, listed.below.clone())?;
+        self.note_directory(before, end, listed);
+        Ok(())
+    }
+
+    /// Notes that a directory is there, where that is news: something in it differs that did not `before`, or a
+    /// file is asked for in its place. Its path is `end` bytes long.
+    pub(super) fn note_directory(&mut self, before: usize, end: usize, listed: &Listed) {
         if self.seen.differing() > before || listed.at.is_some() {
             let path = self.path(listed, end);
             self.seen.found.extend(path.map(|path| (path, Found::Directory)));
         }
-        Ok(())
     }
 
     /// Looks closer at what is not known to be as it was left; nothing below it can be there.
@@ -433,7 +450,7 @@ fn link(directory: &Directory, name: &str, path: &TreePath) -> Result<Option<Fou
 }
 
 /// Names in the root that are ours: state, staging, the sentinel.
-fn is_ours(prefix: usize, name: &[u8]) -> bool {
+pub(super) fn is_ours(prefix: usize, name: &[u8]) -> bool {
     matches!(name, b"." | b"..") || (prefix == 0 && name.starts_with(RESERVED_PREFIX.as_bytes()))
 }
 

@@ -174,6 +174,7 @@ impl Engine {
             }
             Ok(()) => {
                 if let Some(Step { plan, observed, .. }) = done {
+                    self.remember_ground(&report, plan.unowned.clone());
                     self.sign(&pass);
                     self.inventory = self.inventory.after(&plan, observed.known);
                     self.retain(&pass, changed);
