@@ -348,6 +348,9 @@ impl Desired {
     /// that there is something beside it.
     fn select(&mut self) {
         let wanted = &self.wanted;
+        if wanted.is_all() {
+            return;
+        }
         let is_wanted = |one: &Candidate| wanted.wants(one.id.as_str(), &one.glob_path());
         let excluded =
             self.candidates.iter().find(|one| !is_wanted(one) && !matches!(one.kind, Kind::Root(_)));

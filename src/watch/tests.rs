@@ -199,7 +199,9 @@ fn events_that_were_lost_bring_a_look_at_everything() {
 fn an_event_says_where_or_leaves_it_open() {
     let target = Path::new("/data/skills");
     let place = |path: &str| Place::of(Path::new(path), target);
-    assert!(matches!(place("/data/skills/pdf/SKILL.md"), Place::Below(path) if path.as_str() == "pdf/SKILL.md"));
+    assert!(
+        matches!(place("/data/skills/pdf/SKILL.md"), Place::Below(path) if path.as_str() == "pdf/SKILL.md")
+    );
     assert!(matches!(place("/data/skills/.skill-sync.json"), Place::Reserved));
     for unclear in ["/data/skills", "/data", "/data/skills/pdf/.skill-sync", "/data/skills/a\u{200b}b"] {
         assert!(matches!(place(unclear), Place::Unclear), "{unclear}");

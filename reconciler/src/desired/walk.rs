@@ -20,7 +20,16 @@ pub const SKILL_FILE: &str = "SKILL.md";
 /// by the id of their tree. It only spares work, and holds no more than the last walk saw.
 #[derive(Debug, Default)]
 pub struct Memory {
-    shapes: HashMap<TreeId, Arc<Shape>>,
+    shapes: HashMap<TreeId, Known>,
+    /// How many walks there were.
+    walks: u64,
+}
+
+#[derive(Debug)]
+struct Known {
+    shape: Arc<Shape>,
+    /// The walk that saw it last.
+    walk: u64,
 }
 
 impl Memory {
@@ -81,8 +90,8 @@ pub(super) fn below(
     top: &[Entry],
     memory: &mut Memory,
 ) -> Result<Found, DesiredError> {
-    let known = std::mem::take(&mut memory.shapes);
-    let mut walk = Walk { content, known, seen: HashMap::new(), entries: top.len(), found: Found::default() };
+    memory.walks += 1;
+    let mut walk = Walk { content, memory, entries: top.len(), found: Found::default() };
     for entry in top {
         match entry.kind {
             EntryKind::Directory(tree) if !is_hidden(&entry.name) => {
@@ -92,14 +101,14 @@ pub(super) fn below(
             _ => {}
         }
     }
-    memory.shapes = walk.seen;
-    Ok(walk.found)
+    let Walk { found, memory, .. } = walk;
+    memory.shapes.retain(|_, known| known.walk == memory.walks);
+    Ok(found)
 }
 
 struct Walk<'a> {
     content: &'a dyn Content,
-    known: HashMap<TreeId, Arc<Shape>>,
-    seen: HashMap<TreeId, Arc<Shape>>,
+    memory: &'a mut Memory,
     entries: usize,
     found: Found,
 }
@@ -134,14 +143,13 @@ impl Walk<'_> {
     }
 
     fn shape(&mut self, path: &[u8], tree: TreeId) -> Result<Arc<Shape>, DesiredError> {
-        if let Some(shape) = self.seen.get(&tree) {
-            return Ok(Arc::clone(shape));
+        let walk = self.memory.walks;
+        if let Some(known) = self.memory.shapes.get_mut(&tree) {
+            known.walk = walk;
+            return Ok(Arc::clone(&known.shape));
         }
-        let shape = match self.known.remove(&tree) {
-            Some(shape) => shape,
-            None => Arc::new(Shape::read(self.content, path, tree)?),
-        };
-        self.seen.insert(tree, Arc::clone(&shape));
+        let shape = Arc::new(Shape::read(self.content, path, tree)?);
+        self.memory.shapes.insert(tree, Known { shape: Arc::clone(&shape), walk });
         Ok(shape)
     }
 }

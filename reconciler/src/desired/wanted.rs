@@ -24,6 +24,11 @@ impl Wanted {
         Ok(Self { include, exclude: compile(&selection.exclude)? })
     }
 
+    /// Whether every skill is wanted.
+    pub(super) fn is_all(&self) -> bool {
+        self.include.is_none() && self.exclude.is_empty()
+    }
+
     /// Whether a skill is wanted: by its id or by its path, whichever a glob names. For a flat skill
     /// they differ (`golden-horde` and `golden-horde.md`).
     pub fn wants(&self, id: &str, path: &str) -> bool {

@@ -319,7 +319,12 @@ impl<'a> Look<'a> {
     }
 
     /// Looks at one name that is asked for, or that is above one.
-    pub(super) fn name(&mut self, directory: &Directory, prefix: usize, listed: &Listed) -> Result<(), LookError> {
+    pub(super) fn name(
+        &mut self,
+        directory: &Directory,
+        prefix: usize,
+        listed: &Listed,
+    ) -> Result<(), LookError> {
         let witness = self.file_of(listed.witness());
         let rest = &witness.path.as_str()[prefix..];
         let name = rest.split('/').next().unwrap_or(rest);

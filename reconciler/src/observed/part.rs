@@ -44,7 +44,8 @@ impl Part<'_> {
         let (wanted, owned) = self.concerned();
         let asked = Arc::new(Asked::new(&wanted, &owned, cache));
         let places = topmost(asked.paths().chain(self.stirred));
-        let mut look = PartLook { look: Look::new(&asked, cache, Trust::Cache), asked: &asked, linked: false };
+        let mut look =
+            PartLook { look: Look::new(&asked, cache, Trust::Cache), asked: &asked, linked: false };
         look.below(&root, 0, 0..asked.files().len(), &places)?;
         let PartLook { look, linked, .. } = look;
         let mut observed = Observed { is_part: true, ..look.seen.of(&asked) };

@@ -44,16 +44,20 @@ pub fn plan(
     }
     planner.remove_directories();
     let Planner { plan, next, .. } = planner;
-    let next = if are_same(&next, inventory) { Arc::clone(inventory) } else { Arc::new(next) };
+    let next = if are_same(&next, inventory) { Arc::clone(inventory) } else { next };
     Ok(Plan { conflicts, unowned, next, ..plan })
 }
 
 /// A skill that has files of somebody else's in its way keeps its last good version, and so do the
 /// skills that it would swallow: they go when it comes.
-fn settle_conflicts(volume: &Volume<'_>, accepted: &Skills) -> (Skills, Vec<Conflict>) {
+fn settle_conflicts(volume: &Volume<'_>, accepted: &Arc<Skills>) -> (Arc<Skills>, Vec<Conflict>) {
     let found = volume.unsettled(accepted).filter_map(|(skill, version, _)| volume.conflict(skill, version));
     let conflicts: Vec<Conflict> = found.collect();
-    let mut goal = accepted.clone();
+    let mut shared = Arc::clone(accepted);
+    if conflicts.is_empty() {
+        return (shared, conflicts);
+    }
+    let goal = Arc::make_mut(&mut shared);
     for Conflict { skill, .. } in &conflicts {
         goal.remove(skill);
     }
@@ -64,7 +68,7 @@ fn settle_conflicts(volume: &Volume<'_>, accepted: &Skills) -> (Skills, Vec<Conf
             goal.entry(id.clone()).or_insert_with(|| Arc::clone(served));
         }
     }
-    (goal, conflicts)
+    (shared, conflicts)
 }
 
 fn guard_prune(
@@ -224,11 +228,11 @@ struct Publication {
 /// What a plan is gathered in, skill by skill.
 struct Planner<'a> {
     volume: &'a Volume<'a>,
-    goal: &'a Skills,
+    goal: &'a Arc<Skills>,
     /// Each path that will be ours: what leaves one skill for another is not removed.
     wanted: OnceCell<BTreeSet<&'a TreePath>>,
     /// The inventory after the plan.
-    next: Skills,
+    next: Arc<Skills>,
     /// Whether something of ours is at a path that is wanted no more.
     drops: bool,
     /// Directories that this plan makes.
@@ -239,12 +243,12 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(volume: &'a Volume<'a>, goal: &'a Skills) -> Self {
+    fn new(volume: &'a Volume<'a>, goal: &'a Arc<Skills>) -> Self {
         Self {
             volume,
             goal,
             wanted: OnceCell::new(),
-            next: goal.clone(),
+            next: Arc::clone(goal),
             drops: false,
             made: BTreeSet::new(),
             freed: BTreeSet::new(),
@@ -261,8 +265,8 @@ impl<'a> Planner<'a> {
     fn serve(&mut self, skill: &SkillId, version: &Arc<SkillVersion>, served: Option<&Arc<SkillVersion>>) {
         let needs = self.needs(version);
         let replaced = served.is_none_or(|served| !served.same_bytes(version));
-        if let Some(served) = served.filter(|_| !replaced) {
-            self.next.insert(skill.clone(), Arc::clone(served));
+        if let Some(served) = served.filter(|served| !replaced && !Arc::ptr_eq(served, version)) {
+            Arc::make_mut(&mut self.next).insert(skill.clone(), Arc::clone(served));
         }
         if !replaced && needs.files.is_empty() {
             return;

@@ -9,31 +9,32 @@ use crate::verdict::{ContentKey, JudgeCache, JudgedSkill, MemoryCache};
 /// that the memory is bounded by one commit.
 pub(super) struct Layered<'a> {
     memory: &'a mut MemoryCache,
-    asked: MemoryCache,
     record: Reading<'a>,
 }
 
 impl<'a> Layered<'a> {
     pub(super) fn new(memory: &'a mut MemoryCache, record: &'a mut Record) -> Self {
-        Self { memory, asked: MemoryCache::default(), record: record.reading() }
+        Self { memory, record: record.reading() }
     }
 }
 
 impl JudgeCache for Layered<'_> {
     fn get(&mut self, key: &ContentKey, rules: &str) -> Option<Arc<JudgedSkill>> {
-        let judged = self.memory.get(key, rules).or_else(|| self.record.get(key, rules))?;
-        self.asked.put(key, rules, &judged);
-        Some(judged)
+        self.memory.get(key, rules).or_else(|| {
+            let judged = self.record.get(key, rules)?;
+            self.memory.put(key, rules, &judged);
+            Some(judged)
+        })
     }
 
     fn put(&mut self, key: &ContentKey, rules: &str, judged: &Arc<JudgedSkill>) {
-        self.asked.put(key, rules, judged);
+        self.memory.put(key, rules, judged);
         self.record.put(key, rules, judged);
     }
 }
 
 impl Drop for Layered<'_> {
     fn drop(&mut self) {
-        *self.memory = std::mem::take(&mut self.asked);
+        self.memory.forget_unasked();
     }
 }

@@ -83,12 +83,31 @@ pub trait JudgeCache {
 #[derive(Debug, Default)]
 pub struct MemoryCache {
     rules: String,
-    judged: HashMap<ContentKey, Arc<JudgedSkill>>,
+    judged: HashMap<ContentKey, Kept>,
+    /// How often [`Self::forget_unasked`] was called.
+    round: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    judged: Arc<JudgedSkill>,
+    /// The round in which it was asked for last.
+    round: u64,
+}
+
+impl MemoryCache {
+    /// Forgets what nobody asked for, or put, since this was called last.
+    pub(crate) fn forget_unasked(&mut self) {
+        self.judged.retain(|_, kept| kept.round == self.round);
+        self.round += 1;
+    }
 }
 
 impl JudgeCache for MemoryCache {
     fn get(&mut self, key: &ContentKey, rules: &str) -> Option<Arc<JudgedSkill>> {
-        (self.rules == rules).then(|| self.judged.get(key).cloned()).flatten()
+        let kept = if self.rules == rules { self.judged.get_mut(key)? } else { return None };
+        kept.round = self.round;
+        Some(Arc::clone(&kept.judged))
     }
 
     fn put(&mut self, key: &ContentKey, rules: &str, judged: &Arc<JudgedSkill>) {
@@ -96,7 +115,7 @@ impl JudgeCache for MemoryCache {
             rules.clone_into(&mut self.rules);
             self.judged.clear();
         }
-        self.judged.insert(*key, Arc::clone(judged));
+        self.judged.insert(*key, Kept { judged: Arc::clone(judged), round: self.round });
     }
 }
 
@@ -128,6 +147,17 @@ mod tests {
         assert!(cache.get(&key, "one").is_some() && cache.get(&key, "two").is_none());
         cache.put(&key, "two", &Arc::default());
         assert!(cache.get(&key, "one").is_none());
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_forgotten() {
+        let [one, two] = ["1", "2"].map(|id| ContentKey::of(&candidate("a", &id.repeat(40))));
+        let mut cache = MemoryCache::default();
+        [one, two].iter().for_each(|key| cache.put(key, "rules", &Arc::default()));
+        cache.forget_unasked();
+        assert!(cache.get(&one, "rules").is_some());
+        cache.forget_unasked();
+        assert!(cache.get(&one, "rules").is_some() && cache.get(&two, "rules").is_none());
     }
 
     #[test]

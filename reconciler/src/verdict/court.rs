@@ -1,10 +1,11 @@
 //! One pass of judging: the candidates of a commit beside what is served.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::cache::JudgedSkill;
-use super::claims::{Claim, conflicts};
+use super::claims::{Claim, conflicts, conflicts_of_all};
 use super::rules::{
     by_gravity, denied, judge_failed, judge_unsure, lfs_pointer, name_twins, not_a_skill, path_invalid,
     root_skill, skill_lost,
@@ -27,6 +28,8 @@ struct Case<'a> {
     candidate: &'a Candidate,
     id: SkillId,
     judged: Arc<JudgedSkill>,
+    /// What is served of it.
+    served: Option<&'a Arc<SkillVersion>>,
     across: Vec<Finding>,
     /// What is to be served; none where the candidate is held.
     version: Option<Arc<SkillVersion>>,
@@ -68,6 +71,10 @@ pub(super) struct Court<'a> {
     law: &'a Law,
     block: Option<Severity>,
     cases: Vec<Case<'a>>,
+    /// Whether two cases go by one id.
+    has_twins: bool,
+    /// The served skills that are no case's.
+    unmet: Vec<&'a SkillId>,
     kept: BTreeMap<&'a SkillId, Kept>,
     strays: Vec<Finding>,
     excepted: Vec<Excepted>,
@@ -76,14 +83,15 @@ pub(super) struct Court<'a> {
 impl<'a> Court<'a> {
     pub(super) fn new(desired: &'a Desired, served: &'a Skills, law: &'a Law) -> Self {
         let (strays, block) = (desired.strays.clone(), law.judging.block);
-        let (cases, kept, excepted) = (Vec::new(), BTreeMap::new(), Vec::new());
-        Self { desired, served, law, block, cases, kept, strays, excepted }
+        let (kept, excepted) = (BTreeMap::new(), Vec::new());
+        let (cases, has_twins, unmet) = (Vec::with_capacity(desired.candidates.len()), false, Vec::new());
+        Self { desired, served, law, block, cases, has_twins, unmet, kept, strays, excepted }
     }
 
     /// Takes a candidate in, by what was found in it alone.
     pub(super) fn admit(&mut self, candidate: &'a Candidate, judged: Arc<JudgedSkill>) {
         let id = candidate.id.clone();
-        let case = Case { candidate, id, judged, across: Vec::new(), version: None };
+        let case = Case { candidate, id, judged, served: None, across: Vec::new(), version: None };
         if case.is_stray(self.served) {
             self.strays.push(not_a_skill::plain(candidate.entry()));
         } else {
@@ -95,6 +103,7 @@ impl<'a> Court<'a> {
     pub(super) fn decide(mut self) -> Judged {
         self.name_root();
         self.heed_policy();
+        self.meet_served();
         for at in 0..self.cases.len() {
             self.propose(at);
         }
@@ -137,6 +146,25 @@ impl<'a> Court<'a> {
         self.strays.extend(policy.warnings(now));
     }
 
+    /// Finds what is served of each case: one walk over both, in the order of the ids.
+    fn meet_served(&mut self) {
+        let mut order: Vec<usize> = (0..self.cases.len()).collect();
+        order.sort_by(|one, other| self.cases[*one].id.cmp(&self.cases[*other].id));
+        self.has_twins = order.windows(2).any(|two| self.cases[two[0]].id == self.cases[two[1]].id);
+        let mut served = self.served.iter().peekable();
+        let mut met = None;
+        for at in order {
+            let case = &mut self.cases[at];
+            while let Some((id, _)) = served.next_if(|(id, _)| **id < case.id) {
+                self.unmet.extend((met != Some(id)).then_some(id));
+            }
+            if let Some((id, version)) = served.peek().filter(|(id, _)| **id == case.id) {
+                (met, case.served) = (Some(*id), Some(*version));
+            }
+        }
+        self.unmet.extend(served.map(|(id, _)| id).filter(|id| met != Some(*id)));
+    }
+
     /// The version that a candidate would be served as, where nothing in it alone holds it.
     fn propose(&mut self, at: usize) {
         let case = &mut self.cases[at];
@@ -152,8 +180,7 @@ impl<'a> Court<'a> {
             return case.hold(root_skill::nameless(case.candidate.entry(), why));
         }
         let site = Site::of(case.candidate, &case.id, self.desired.layout);
-        let served = self.served.get(&case.id);
-        match site.and_then(|site| site.version(&case.judged, self.desired.commit, served)) {
+        match site.and_then(|site| site.version(&case.judged, self.desired.commit, case.served)) {
             Ok(version) => case.version = Some(version),
             Err(error) => case.hold(path_invalid::RULE.across(case.candidate.entry(), error.to_string())),
         }
@@ -170,12 +197,14 @@ impl<'a> Court<'a> {
 
     /// Looks at what is served and has no candidate.
     fn look_for_lost(&mut self) {
-        let ids: HashSet<&SkillId> = self.cases.iter().map(|case| &case.id).collect();
+        let gone: Vec<_> = self.unmet.iter().copied().filter(|id| self.desired.wants(id)).collect();
+        if gone.is_empty() {
+            return;
+        }
         let is_folder = |case: &Case<'_>| matches!(case.candidate.kind, Kind::Folder(_));
         let folders = self.cases.iter().enumerate().filter(|(_, case)| is_folder(case));
         let folders = folders.map(|(at, case)| (case.id.as_str(), at)).collect();
         let orphaned = self.cases.iter().any(|case| case.is_root() && case.id == case.candidate.id);
-        let gone = self.served.keys().filter(|id| !ids.contains(id) && self.desired.wants(id));
         let mut kept = BTreeMap::new();
         for id in gone {
             let why = match self.owner(id, &folders) {
@@ -197,7 +226,7 @@ impl<'a> Court<'a> {
             let id = SkillId::clone(id);
             self.kept.remove(&id);
             for case in self.cases.iter_mut().filter(|case| case.is_root()) {
-                case.id = id.clone();
+                (case.id, case.served) = (id.clone(), self.served.get(&id));
             }
         }
     }
@@ -228,9 +257,11 @@ impl<'a> Court<'a> {
 
     /// What is to be served of each case: its version, or the last good one where it is held.
     fn outcomes(&self) -> impl Iterator<Item = (usize, &Case<'a>, &Arc<SkillVersion>)> {
-        let spokesmen = self.spokesmen();
+        // Only who is held is asked whether it has the say.
+        let spokesmen = OnceCell::new();
         self.cases.iter().enumerate().filter_map(move |(at, case)| {
-            let last_good = || self.served.get(&case.id).filter(|_| spokesmen.get(&case.id) == Some(&at));
+            let has_say = || spokesmen.get_or_init(|| self.spokesmen()).get(&case.id) == Some(&at);
+            let last_good = || case.served.filter(|_| has_say());
             case.version.as_ref().or_else(last_good).map(|version| (at, case, version))
         })
     }
@@ -248,7 +279,7 @@ impl<'a> Court<'a> {
         let mut claims = Vec::new();
         for (at, case, version) in self.outcomes() {
             let newcomer = case.version.is_some().then_some(at);
-            claims.push(Claim::new(newcomer, &case.id, case.candidate, version, self.served));
+            claims.push(Claim::new(newcomer, &case.id, case.candidate, version, case.served));
         }
         for (id, version, _) in self.stays() {
             claims.push(Claim::kept(id, version));
@@ -258,7 +289,11 @@ impl<'a> Court<'a> {
 
     fn hold_conflicts(&mut self) {
         for _ in 0..MAX_ROUNDS {
-            let found = conflicts(&self.claims());
+            let claims = self.claims();
+            let found = match self.has_twins {
+                true => conflicts_of_all(&claims.iter().collect::<Vec<_>>()),
+                false => conflicts(&claims),
+            };
             if found.is_empty() {
                 return;
             }
@@ -274,19 +309,18 @@ impl<'a> Court<'a> {
     }
 
     fn finish(self) -> Judged {
-        let mut accepted = Skills::new();
         let mut held = BTreeMap::new();
-        let mut verdicts = Vec::new();
-        for (id, version, kept) in self.stays() {
-            accepted.insert(id.clone(), Arc::clone(version));
+        let mut verdicts = Vec::with_capacity(self.cases.len());
+        let stays = self.stays().map(|(id, version, _)| (id, version));
+        let outcomes = self.outcomes().map(|(_, case, version)| (&case.id, version));
+        let accepted: Skills =
+            stays.chain(outcomes).map(|(id, version)| (id.clone(), Arc::clone(version))).collect();
+        for (id, _, kept) in self.stays() {
             if matches!(kept, Kept::Lost) {
                 let finding = skill_lost::at(id.as_str());
                 held.insert(id.clone(), finding.clone());
                 verdicts.push(SkillVerdict::lost(id, finding));
             }
-        }
-        for (_, case, version) in self.outcomes() {
-            accepted.insert(case.id.clone(), Arc::clone(version));
         }
         for case in self.cases {
             let standing = if case.version.is_some() { Standing::Accepted } else { Standing::Held };
@@ -322,8 +356,10 @@ impl SkillVerdict {
 
     /// The gravest finding of a skill that is held.
     fn gravest(&self, block: Option<Severity>) -> Option<Finding> {
+        if self.standing != Standing::Held {
+            return None;
+        }
         let holds = self.findings().filter(|finding| finding.holds(block));
-        let gravest = holds.min_by(|one, other| by_gravity(one, other))?;
-        (self.standing == Standing::Held).then(|| gravest.clone())
+        holds.min_by(|one, other| by_gravity(one, other)).cloned()
     }
 }

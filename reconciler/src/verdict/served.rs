@@ -7,7 +7,7 @@ use super::subject::Subject;
 use super::{Abilities, ContentKey, HeldSkill, JudgeCache, Judged, Law, Standing, judged_alone};
 use crate::desired::{Candidate, Content, ContentError, Entry, EntryKind, Kind, SKILL_FILE, tree_id};
 use crate::ids::{BlobId, SkillId, Timestamp, TreeId};
-use crate::tree::{SkillVersion, Skills};
+use crate::tree::{SkillVersion, Skills, beside};
 
 /// A served version as trees in memory, over the content that has its files.
 pub(super) struct ServedContent<'a> {
@@ -125,15 +125,18 @@ impl Judged {
         law: &Law,
         cache: &mut dyn JudgeCache,
     ) {
+        // The usual one costs a pointer.
+        let changes = |(_, next, before): &(_, &Arc<SkillVersion>, Option<&Arc<SkillVersion>>)| {
+            before.is_none_or(|before| !Arc::ptr_eq(before, next) && !before.same_bytes(next))
+        };
+        let changed: BTreeMap<_, _> = beside(self.accepted.skills(), served)
+            .filter(changes)
+            .map(|(id, _, before)| (id, before))
+            .collect();
         for verdict in self.verdicts.iter().filter(|verdict| verdict.standing == Standing::Accepted) {
-            let Some(next) = self.accepted.skills().get(&verdict.skill) else { continue };
-            let before = match served.get(&verdict.skill) {
-                // The usual case costs a pointer.
-                Some(before) if Arc::ptr_eq(before, next) || before.same_bytes(next) => continue,
-                Some(before) => abilities(&verdict.skill, before, content, law, cache),
-                None => Abilities::default(),
-            };
-            let gained = verdict.judged.abilities.beyond(&before);
+            let Some(before) = changed.get(&verdict.skill) else { continue };
+            let before = before.map(|before| abilities(&verdict.skill, before, content, law, cache));
+            let gained = verdict.judged.abilities.beyond(&before.unwrap_or_default());
             if !gained.is_empty() {
                 self.gains.insert(verdict.skill.clone(), gained);
             }

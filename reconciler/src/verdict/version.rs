@@ -1,5 +1,6 @@
 //! Where a skill lies on the volume, and the version of it that would be published.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::cache::JudgedSkill;
@@ -9,46 +10,31 @@ use crate::options::Layout;
 use crate::path::{PathError, TreePath};
 use crate::tree::{FileVersion, Files, SkillVersion};
 
-/// Where a skill lies on the volume.
-pub(super) enum Site {
+/// Where a skill would lie on the volume: not a path yet, for where it lies already nobody need ask again.
+pub(super) enum Site<'a> {
     /// Its files below a directory.
-    Directory(TreePath),
+    Directory(&'a str),
     /// Its one file.
-    File(TreePath),
+    File(Cow<'a, str>),
 }
 
-impl Site {
-    pub(super) fn of(candidate: &Candidate, id: &SkillId, layout: Layout) -> Result<Self, PathError> {
+impl<'a> Site<'a> {
+    pub(super) fn of(candidate: &'a Candidate, id: &'a SkillId, layout: Layout) -> Result<Self, PathError> {
         let id = id.as_str();
-        match (candidate.kind, layout) {
-            (Kind::Folder(_), _) if !candidate.source.is_empty() => {
-                TreePath::parse(&candidate.source).map(Self::Directory)
-            }
-            (Kind::Folder(_) | Kind::Root(_), _) => TreePath::parse(id.as_bytes()).map(Self::Directory),
-            (Kind::Flat { .. }, Layout::Mirror) => TreePath::parse(&candidate.source).map(Self::File),
-            (Kind::Flat { .. }, Layout::Folder) => {
-                TreePath::parse(format!("{id}/{SKILL_FILE}").as_bytes()).map(Self::File)
-            }
-        }
-    }
-
-    fn path(&self, below: &TreePath) -> Result<TreePath, PathError> {
-        match self {
-            Self::Directory(directory) => directory.join(below),
-            Self::File(file) => Ok(file.clone()),
-        }
-    }
-
-    /// The file that makes it a skill.
-    fn entry(&self) -> Result<TreePath, PathError> {
-        match self {
-            Self::Directory(directory) => TreePath::parse(format!("{directory}/{SKILL_FILE}").as_bytes()),
-            Self::File(file) => Ok(file.clone()),
-        }
+        let source = || std::str::from_utf8(&candidate.source).map_err(|_| PathError::NotUtf8);
+        Ok(match (candidate.kind, layout) {
+            (Kind::Folder(_), _) if !candidate.source.is_empty() => Self::Directory(source()?),
+            (Kind::Folder(_) | Kind::Root(_), _) => Self::Directory(id),
+            (Kind::Flat { .. }, Layout::Mirror) => Self::File(Cow::Borrowed(source()?)),
+            (Kind::Flat { .. }, Layout::Folder) => Self::File(Cow::Owned(format!("{id}/{SKILL_FILE}"))),
+        })
     }
 
     /// The version of a skill here: the served one where its bytes are the same, for that one says
     /// since when they are published.
+    ///
+    /// # Errors
+    /// Where it cannot lie there.
     pub(super) fn version(
         &self,
         judged: &JudgedSkill,
@@ -58,18 +44,29 @@ impl Site {
         if let Some(served) = served.filter(|served| self.is_same(judged, served)) {
             return Ok(Arc::clone(served));
         }
-        let place = |(below, file): (&TreePath, &FileVersion)| Ok((self.path(below)?, *file));
-        let files = judged.files.iter().map(place).collect::<Result<Files, PathError>>()?;
         let name = judged.name.clone();
-        Ok(Arc::new(SkillVersion { revision: commit, entry: self.entry()?, name, files }))
+        let (entry, files) = match self {
+            Self::File(file) => {
+                let file = TreePath::parse(file.as_bytes())?;
+                let files = judged.files.values().map(|version| (file.clone(), *version)).collect();
+                (file, files)
+            }
+            Self::Directory(directory) => {
+                let directory = TreePath::parse(directory.as_bytes())?;
+                let place = |(below, file): (&TreePath, &FileVersion)| Ok((directory.join(below)?, *file));
+                let files = judged.files.iter().map(place).collect::<Result<Files, PathError>>()?;
+                (TreePath::parse(format!("{directory}/{SKILL_FILE}").as_bytes())?, files)
+            }
+        };
+        Ok(Arc::new(SkillVersion { revision: commit, entry, name, files }))
     }
 
     /// Whether a version is what is judged, here; nothing is copied to tell.
     fn is_same(&self, judged: &JudgedSkill, served: &SkillVersion) -> bool {
         let is_at = |path: &TreePath, below: &TreePath| match self {
-            Self::File(file) => path == file,
+            Self::File(file) => path.as_str() == file,
             Self::Directory(directory) => {
-                let rest = path.as_str().strip_prefix(directory.as_str());
+                let rest = path.as_str().strip_prefix(directory);
                 rest.and_then(|rest| rest.strip_prefix('/')) == Some(below.as_str())
             }
         };

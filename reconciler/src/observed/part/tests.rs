@@ -100,7 +100,9 @@ impl World {
                 world.write(at, &text(at, version));
                 let stamp = Stamp::of(&rustix::fs::lstat(world.at(at)).unwrap());
                 let digest = Digest::of(text(at, version).as_bytes());
-                world.known.insert(path(at), Known { stamp, digest, read_at_ns: stamp.ctime_ns + 3_000_000_000 });
+                world
+                    .known
+                    .insert(path(at), Known { stamp, digest, read_at_ns: stamp.ctime_ns + 3_000_000_000 });
             }
         }
         world
