@@ -18,6 +18,7 @@ RUN mkdir -p src benches reconciler/src reconciler/benches \
  && cargo build --release --locked --bin skill-sync
 
 # Cargo compares times, and those of a checkout may be older than the layer above.
+COPY build.rs ./
 COPY reconciler/build.rs reconciler/
 COPY reconciler/src reconciler/src
 COPY src src
@@ -37,6 +38,9 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 
 COPY --from=builder /build/target/release/skill-sync /usr/local/bin/skill-sync
+
+# Of an arena for each thread the C library gives little back: two take up to an eighth less memory and no more time.
+ENV MALLOC_ARENA_MAX=2
 
 # No USER: Railway mounts a volume owned by root and changes nothing about it, so another user could
 # not write the skills. Where the volume belongs to somebody, `--user UID:GID` works: nothing below

@@ -2,6 +2,13 @@
 
 use std::path::Path;
 
+/// A file that was changed: where, and what is in it now.
+#[allow(dead_code, reason = "not every bench waits for it")]
+pub(crate) struct Changed {
+    pub(crate) path: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
 /// The repository that is followed.
 pub(crate) struct Origin {
     git: git2::Repository,
@@ -35,13 +42,14 @@ impl Origin {
     }
 
     /// Commits another text of one skill.
-    pub(crate) fn change(&self, run: usize) {
+    pub(crate) fn change(&self, run: usize) -> Changed {
         let head = self.git.head().and_then(|head| head.peel_to_tree()).expect("the head's tree");
         let number = (run * 997) % head.len();
         let mut root = self.git.treebuilder(Some(&head)).expect("a tree");
         root.insert(name(number), skill(&self.git, number, run + 1), 0o40_000).expect("an entry");
         let tree = root.write().expect("the tree");
         commit(&self.git, tree);
+        Changed { path: format!("{}/SKILL.md", name(number)), bytes: entry(number, run + 1).into_bytes() }
     }
 }
 
@@ -51,13 +59,8 @@ fn name(number: usize) -> String {
 
 /// A folder skill: `SKILL.md` of some 3.5 KiB, and every second one with a reference of 2 KiB.
 fn skill(git: &git2::Repository, number: usize, version: usize) -> git2::Oid {
-    let name = name(number);
-    let line = format!("Step {number} of version {version}: read what is there, then do the next thing.\n");
-    let entry = format!(
-        "---\nname: {name}\ndescription: Does the work of {name} when somebody asks for it.\n---\n\n{}",
-        line.repeat(50)
-    );
     let mut tree = git.treebuilder(None).expect("a tree");
+    let entry = entry(number, version);
     tree.insert("SKILL.md", git.blob(entry.as_bytes()).expect("a blob"), 0o100_644).expect("an entry");
     if number.is_multiple_of(2) {
         let mut references = git.treebuilder(None).expect("a tree");
@@ -66,6 +69,15 @@ fn skill(git: &git2::Repository, number: usize, version: usize) -> git2::Oid {
         tree.insert("references", references.write().expect("a tree"), 0o40_000).expect("an entry");
     }
     tree.write().expect("the tree")
+}
+
+fn entry(number: usize, version: usize) -> String {
+    let name = name(number);
+    let line = format!("Step {number} of version {version}: read what is there, then do the next thing.\n");
+    format!(
+        "---\nname: {name}\ndescription: Does the work of {name} when somebody asks for it.\n---\n\n{}",
+        line.repeat(50)
+    )
 }
 
 fn commit(git: &git2::Repository, tree: git2::Oid) {

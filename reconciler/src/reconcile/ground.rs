@@ -27,6 +27,8 @@ impl Engine {
             let (wanted, owned, unowned) = (accepted, &self.inventory.skills, &ground.unowned);
             let part = Part { wanted, owned, stirred: &stirred, unowned };
             if let Some(observed) = part.look(&self.options.target, &self.inventory.known)? {
+                // The next look at all is far away, and would ask for something else.
+                self.memo.forget_asked();
                 return Ok(observed);
             }
         }

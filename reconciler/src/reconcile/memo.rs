@@ -52,6 +52,11 @@ impl Memo {
         let same = ruled.commit == commit && ruled.rules == rules && Arc::ptr_eq(&ruled.served, served);
         same.then(|| Arc::clone(&ruled.ruling))
     }
+
+    /// Forgets what was asked for.
+    pub(super) fn forget_asked(&mut self) {
+        self.asked = None;
+    }
 }
 
 impl Engine {

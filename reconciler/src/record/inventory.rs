@@ -2,7 +2,7 @@
 //! written as the difference between two sets of skills, never as a whole.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
@@ -146,7 +146,7 @@ pub(super) fn write_stamps(db: &Connection, known: &StatCache) -> Result<(), Fau
 /// Reads the whole inventory.
 pub(super) fn load(db: &Connection) -> Result<Inventory, Fault> {
     let mut skills = load_skills(db)?;
-    let mut known = StatCache::new();
+    let mut known = StatCache::with_capacity(skills.len());
     let mut query = db.prepare_cached(
         "SELECT skill, path, blob, sha256, size, executable, dev, ino, mtime_ns, ctime_ns, read_at_ns
          FROM files ORDER BY path",
@@ -172,10 +172,11 @@ pub(super) fn load(db: &Connection) -> Result<Inventory, Fault> {
     Ok(Inventory { skills: Arc::new(skills), known: Arc::new(known) })
 }
 
-fn load_skills(db: &Connection) -> Result<BTreeMap<String, SkillVersion>, Fault> {
-    let mut query = db.prepare_cached("SELECT skill, entry, name, revision FROM skills ORDER BY skill")?;
+/// The skills, without their files.
+fn load_skills(db: &Connection) -> Result<HashMap<String, SkillVersion>, Fault> {
+    let mut query = db.prepare_cached("SELECT skill, entry, name, revision FROM skills")?;
     let mut rows = query.query([])?;
-    let mut skills = BTreeMap::new();
+    let mut skills = HashMap::new();
     while let Some(row) = rows.next()? {
         let version = SkillVersion {
             entry: row.get_ref(1)?.as_str()?.parse()?,
