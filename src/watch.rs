@@ -230,7 +230,6 @@ impl Watch {
 
     /// A target that was replaced takes all watches below it with it.
     fn watch_root(&mut self) {
-        self.inbox.vigil.stir();
         for directory in std::mem::take(&mut self.watched) {
             self.unwatch(&directory);
         }
@@ -239,15 +238,17 @@ impl Watch {
         if !self.add(&target) {
             self.root = None;
         }
+        self.inbox.vigil.stir();
     }
 
     fn watch(&mut self, directory: TreePath) {
-        // What happened before it was watched was not seen.
-        self.inbox.vigil.stir_at(directory.clone());
         if self.add(&self.target.join(directory.as_str())) {
             self.watched.insert(directory.clone());
-            self.fresh.push(directory);
+            self.fresh.push(directory.clone());
         }
+        // What happened before it was watched was not seen. Said before that, a look that begins in between
+        // would take it for done.
+        self.inbox.vigil.stir_at(directory);
     }
 
     fn unwatch(&mut self, directory: &TreePath) {

@@ -127,12 +127,11 @@ impl PartLook<'_> {
         asked: Range<usize>,
         places: &[&TreePath],
     ) -> Result<(), LookError> {
-        let name = |place: &TreePath| name_at(place, prefix).len();
         let is_same = |one: &&TreePath, other: &&TreePath| name_at(one, prefix) == name_at(other, prefix);
         for group in places.chunk_by(is_same) {
             let [first, ..] = group else { continue };
-            let end = prefix + name(first);
             let name = name_at(first, prefix);
+            let end = prefix + name.len();
             let listed = Listed::unlisted(self.asked, &asked, prefix, name);
             if first.as_str().len() > end {
                 match directory.child(name) {

@@ -44,8 +44,8 @@ impl Vigil {
     }
 
     /// Says that from here on every directory that holds these skills is watched, the target among them.
-    /// Directories that were not before must have been named to [`Self::stir_at`]; where nothing was
-    /// covered until now, what happened before counts as unseen.
+    /// Directories that were not before must have been named to [`Self::stir_at`] after their watch began;
+    /// where nothing was covered until now, what happened before counts as unseen.
     pub fn cover(&self, skills: &Arc<Skills>) {
         let mut state = self.state();
         if state.covers.is_none() {
