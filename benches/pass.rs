@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use cost::{Cost, children_cpu, show, show_heads, watch};
 use origin::Origin;
-use peers::Peers;
+use peers::show_beside;
 
 /// Skills where nothing else is asked for; every second one has a second file.
 const SKILLS: usize = 10_000;
@@ -41,25 +41,10 @@ fn main() {
     show("process start", (0..NO_OPS).map(|_| bench.start()));
     show("first sync", (0..FIRST_SYNCS).map(|run| bench.first_sync(run)));
     show("nothing new", (0..NO_OPS).map(|_| bench.once("in_sync")));
-    let peers = Peers::new(scratch.path());
-    let mut rows = [Vec::new(), Vec::new(), Vec::new()];
-    // In turn, so that a busy machine is busy for all of them.
-    for run in 0..CHANGES {
+    show_beside(scratch.path(), "one file changed", 0..CHANGES, |run| {
         origin.change(run);
-        rows[0].push(bench.once("applied"));
-        if let Some(peers) = &peers {
-            rows[1].push(peers.fetch());
-            rows[2].push(peers.reset());
-        }
-    }
-    let [ours, fetches, resets] = rows;
-    show("one file changed", ours.into_iter());
-    if let Some(peers) = peers {
-        let resets = fetches.iter().zip(resets).map(|(fetch, reset)| fetch.and(&reset)).collect::<Vec<_>>();
-        show("  git fetch", fetches.into_iter());
-        show("  git fetch, reset --hard", resets.into_iter());
-        peers.rsync(CHANGES).into_iter().for_each(|runs| show("  rsync --checksum", runs.into_iter()));
-    }
+        bench.once("applied")
+    });
     show("floor: walk and stat", (0..NO_OPS).map(|_| bench.walk()));
     println!("stages of the last pass: {}", bench.stages());
 }

@@ -21,9 +21,9 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use cost::{Cost, TICK, show, show_heads};
+use cost::{Cost, TICK, show_heads};
 use origin::Origin;
-use peers::Peers;
+use peers::show_beside;
 use service::{Service, deliver, delivery};
 
 const SIZES: [usize; 3] = [1_000, 10_000, 50_000];
@@ -52,24 +52,7 @@ fn measure(skills: usize) {
     let bench = Bench { service, repository, target: scratch.path().join("data/skills") };
     // The first look after the first sync is one at everything.
     bench.push(&origin, 0);
-    let peers = Peers::new(scratch.path());
-    let mut rows = [Vec::new(), Vec::new(), Vec::new()];
-    // In turn, so that a busy machine is busy for all of them.
-    for run in 1..=CHANGES {
-        rows[0].push(bench.push(&origin, run));
-        if let Some(peers) = &peers {
-            rows[1].push(peers.fetch());
-            rows[2].push(peers.reset());
-        }
-    }
-    let [ours, fetches, resets] = rows;
-    show("webhook to visible", ours.into_iter());
-    if let Some(peers) = peers {
-        let resets = fetches.iter().zip(resets).map(|(fetch, reset)| fetch.and(&reset)).collect::<Vec<_>>();
-        show("  git fetch", fetches.into_iter());
-        show("  git fetch, reset --hard", resets.into_iter());
-        peers.rsync(CHANGES).into_iter().for_each(|runs| show("  rsync --checksum", runs.into_iter()));
-    }
+    show_beside(scratch.path(), "webhook to visible", 1..CHANGES + 1, |run| bench.push(&origin, run));
     println!();
 }
 

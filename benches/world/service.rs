@@ -69,8 +69,8 @@ impl Service {
             .sum()
     }
 
-    #[allow(dead_code, reason = "not every bench counts them")]
     /// How many passes there were once no more come.
+    #[allow(dead_code, reason = "not every bench counts them")]
     pub(crate) fn settled(&self) -> usize {
         let mut last = (self.metric("skill_sync_passes_total"), Instant::now());
         self.until("no more passes", || {
